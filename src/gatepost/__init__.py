@@ -1,0 +1,1 @@
+"""Sign-up for FastAPI products and the mail that goes with it."""

@@ -1,0 +1,62 @@
+"""The tables `accounts`, `candidates` and `tokens`."""
+
+from sqlalchemy import CheckConstraint, Column, ForeignKey, Index, Integer, LargeBinary, Table, Text
+
+from gatepost.database.columns import Instant, RowId, metadata
+
+accounts = Table(
+    "accounts",
+    metadata,
+    Column("id", RowId, primary_key=True),
+    Column("email", Text, nullable=False),  # as typed at the first registration
+    Column("address_key", Text, nullable=False, unique=True),
+    Column("name", Text),
+    Column("locale", Text, nullable=False),
+    Column("password_hash", Text),
+    Column("created_at", Instant, nullable=False),
+    Column("verified_at", Instant),
+    # Raised by every registration of this address, so that a taken one writes the same rows as a new one.
+    Column("registrations", Integer, nullable=False),
+    CheckConstraint("verified_at IS NOT NULL OR password_hash IS NULL", name="password_once_verified"),
+    sqlite_with_rowid=False,
+)
+
+# One registration of an address nobody has proved yet. Which one counts is decided by whoever proves the address.
+candidates = Table(
+    "candidates",
+    metadata,
+    Column("id", RowId, primary_key=True),
+    Column("account_id", RowId, ForeignKey("accounts.id", ondelete="CASCADE"), nullable=False),
+    Column("password_hash", Text),  # null once closed
+    Column("name", Text),
+    Column("locale", Text, nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("closed_at", Instant),  # set: the address was proved, before or after; this one never becomes anything
+    CheckConstraint("(closed_at IS NULL) = (password_hash IS NOT NULL)", name="closed_holds_no_password"),
+    sqlite_with_rowid=False,
+)
+Index(
+    "ix_candidates_waiting",
+    candidates.c.account_id,
+    sqlite_where=candidates.c.closed_at.is_(None),
+    postgresql_where=candidates.c.closed_at.is_(None),
+)
+
+# What is needed to recognise a mailed token, and nothing from which one could be made.
+tokens = Table(
+    "tokens",
+    metadata,
+    Column("id", LargeBinary(16), primary_key=True),
+    Column("purpose", Text, nullable=False),
+    Column("account_id", RowId, ForeignKey("accounts.id", ondelete="CASCADE")),
+    Column("address_key", Text, nullable=False),
+    Column("key_id", Text, nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("expires_at", Instant, nullable=False),
+    Column("used_at", Instant),
+    Column("voided_at", Instant),
+    CheckConstraint("purpose IN ('verification', 'password_reset')", name="purpose"),
+    CheckConstraint("account_id IS NOT NULL OR voided_at IS NOT NULL", name="void_without_account"),
+    sqlite_with_rowid=False,
+)
+Index("ix_tokens_account", tokens.c.account_id, tokens.c.purpose)

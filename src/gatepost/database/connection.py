@@ -1,0 +1,40 @@
+"""What the rest of the product knows of a database: `write`, `read`, `ready`, `close`."""
+
+from collections.abc import Callable
+from typing import Protocol, TypeVar
+
+from sqlalchemy import Connection
+
+T = TypeVar("T")
+
+# A work does no I/O besides its connection, may be run a second time (only the last run counts), never commits, and
+# catches a database error only around `tx.begin_nested()`.
+Work = Callable[[Connection], T]
+
+
+class Database(Protocol):
+    """A store that runs whole transactions."""
+
+    url: str  # for logs: without a password
+
+    async def write(self, work: Work[T]) -> T:
+        """Run `work(tx)` in one transaction and return its value once the commit is durable.
+
+        Raises:
+            DatabaseBusy: too many writes wait; nothing was done.
+            DatabaseUnavailable: full, locked, away, or the outcome of the commit is unknown.
+            Exception: whatever `work` raised; then it left nothing behind.
+        """
+        ...
+
+    async def read(self, query: Work[T]) -> T:
+        """Run `query(connection)` on a connection that cannot write, beside all writes.
+
+        Raises:
+            DatabaseUnavailable: away or locked.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Finish the writes that are queued, refuse later ones, release the file or the pool."""
+        ...

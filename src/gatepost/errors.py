@@ -1,0 +1,118 @@
+"""Every error Gatepost raises on purpose, in one tree.
+
+GatepostError
+├── SettingsError           a setting is missing, unknown or unsafe: names it and the way out
+├── StartRefused            the process may not start: port taken, folder not writable, …
+│   ├── DatabaseInUse       another process owns the SQLite file
+│   └── SchemaTooNew        the database was migrated by a later version
+├── NotStarted              a call before the lifespan ran, or after it ended
+├── TryLater                nothing is half done; the same call may succeed later (HTTP 503, Retry-After)
+│   ├── DatabaseUnavailable full, locked, away or its outcome unknown
+│   ├── DatabaseBusy        the bounded queue of writes is full
+│   └── HashingBusy         the bounded queue of password hashes is full
+├── InvalidInput            what a person typed, field by field (HTTP 422)
+├── BadToken                every bad token alike (HTTP 400)
+├── AddressTaken            only with REVEAL_ACCOUNTS (HTTP 409)
+├── TemplateError           a template is missing, does not compile or lacks a value
+└── ComposeError            the message could not be made, or did not pass its check
+    └── InvalidRecipient    the stored recipient is no address that may be written to a server
+
+A message names the value's place and the way out, and never contains a secret.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+class GatepostError(Exception):
+    """The root: `except GatepostError` catches what Gatepost raises on purpose."""
+
+
+class SettingsError(GatepostError):
+    """One or more settings are missing, unknown or unsafe.
+
+    Args:
+        problems: one sentence for each, naming the setting and the way out.
+    """
+
+    def __init__(self, *problems: str) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = problems
+
+
+class StartRefused(GatepostError):
+    """The process cannot start here; the text says why and what to do."""
+
+
+class DatabaseInUse(StartRefused):
+    """Another process owns the SQLite file."""
+
+
+class SchemaTooNew(StartRefused):
+    """The database has a revision this version does not know."""
+
+
+class NotStarted(GatepostError):
+    """Gatepost's lifespan has not run: the app was not started (a TestClient needs `with`), or has stopped."""
+
+
+class TryLater(GatepostError):
+    """Nothing was done, or nobody knows: the caller answers 503 and may repeat.
+
+    Args:
+        detail: one sentence for the log.
+        retry_after_s: whole seconds until a repeat makes sense.
+    """
+
+    def __init__(self, detail: str, retry_after_s: int = 5) -> None:
+        super().__init__(detail)
+        self.retry_after_s = retry_after_s
+
+
+class DatabaseUnavailable(TryLater):
+    """The database is full, locked or away, or the outcome of the commit is unknown."""
+
+
+class DatabaseBusy(TryLater):
+    """The bounded queue of writes is full."""
+
+
+class HashingBusy(TryLater):
+    """The bounded queue of password hashes is full, or a hash waited too long."""
+
+
+@dataclass(frozen=True)
+class FieldError:
+    """One wrong field: `field` as the body names it, a stable `code`, and a sentence for a person."""
+
+    field: str
+    code: str
+    detail: str
+
+
+class InvalidInput(GatepostError):
+    """What was typed cannot be used; nothing was written."""
+
+    def __init__(self, errors: Sequence[FieldError]) -> None:
+        super().__init__("; ".join(f"{error.field}: {error.detail}" for error in errors))
+        self.errors = tuple(errors)
+
+
+class BadToken(GatepostError):
+    """The token is unknown, forged, expired, used, voided or for something else: one error for all."""
+
+
+class AddressTaken(GatepostError):
+    """An account with this address exists. Raised only where accounts may be revealed."""
+
+
+class TemplateError(GatepostError):
+    """A template is missing, does not compile or lacks a value; names the file."""
+
+
+class ComposeError(GatepostError):
+    """The message could not be made, or did not pass the check after it was made."""
+
+
+class InvalidRecipient(ComposeError):
+    """The stored recipient is no address that may be written to a server."""

@@ -1,0 +1,1 @@
+"""What a message says: addresses, drafts, templates, composing. No database, no network."""

@@ -1,0 +1,133 @@
+"""The tables `messages` and `attempts`. Rules live in the schema: what may not be stored cannot be stored."""
+
+from sqlalchemy import (
+    CheckConstraint,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    Table,
+    Text,
+    and_,
+)
+
+from gatepost.database.columns import Instant, RowId, metadata
+from gatepost.outbox.lifecycle import BIRTHS, IN_FLIGHT, MOVES, WAITING, State
+
+
+def _in(column: str, states: "frozenset[State] | type[State]") -> str:
+    return f"{column} IN ({', '.join(repr(str(state)) for state in sorted(states))})"
+
+
+messages = Table(
+    "messages",
+    metadata,
+    Column("id", RowId, primary_key=True),
+    Column("state", Text, nullable=False),
+    Column("reason", Text),
+    Column("template", Text, nullable=False),
+    Column("locale", Text, nullable=False),
+    Column("recipient", Text),  # null for an address without an account: then only its keyed hash is known
+    Column("recipient_key", Text, nullable=False),
+    Column("template_values", Text, nullable=False),  # JSON object of harmless values
+    Column("message_id", Text, nullable=False, unique=True),
+    Column("account_id", RowId),
+    Column("token_id", LargeBinary(16)),
+    Column("request_id", Text),
+    Column("priority", Integer, nullable=False),
+    Column("if_unknown", Text, nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("expires_at", Instant, nullable=False),
+    Column("due_at", Instant),
+    Column("owner", Text),
+    Column("claim_number", Integer, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("unknowns", Integer, nullable=False),  # how often the server may have taken it
+    Column("started_at", Instant),
+    Column("settled_at", Instant),
+    CheckConstraint(_in("state", State), name="state"),
+    CheckConstraint("if_unknown IN ('again', 'never_twice')", name="if_unknown"),
+    CheckConstraint("priority BETWEEN 0 AND 1", name="priority"),
+    CheckConstraint(f"({_in('state', IN_FLIGHT)}) = (owner IS NOT NULL)", name="owner_in_flight"),
+    CheckConstraint(f"NOT ({_in('state', WAITING)}) OR due_at IS NOT NULL", name="due_when_waiting"),
+    CheckConstraint(
+        f"NOT ({_in('state', frozenset({State.CANCELLED, State.FAILED, State.HELD, State.SUPPRESSED}))})"
+        " OR reason IS NOT NULL",
+        name="reason_when_stopped",
+    ),
+    CheckConstraint("recipient IS NOT NULL OR state = 'cancelled'", name="recipient_unless_cancelled"),
+    CheckConstraint("0 <= attempts AND attempts <= claim_number", name="counters"),
+    CheckConstraint("expires_at > created_at", name="expires_after_creation"),
+    sqlite_with_rowid=False,
+)
+
+# What the claim reads: due messages of one priority, oldest first, and nothing else.
+Index(
+    "ix_messages_due",
+    messages.c.priority,
+    messages.c.due_at,
+    sqlite_where=messages.c.state.in_(sorted(WAITING)),
+    postgresql_where=messages.c.state.in_(sorted(WAITING)),
+)
+# Messages the server may have taken, whose policy says "again": few.
+Index(
+    "ix_messages_unknown_due",
+    messages.c.due_at,
+    sqlite_where=and_(messages.c.state == "unknown", messages.c.due_at.is_not(None)),
+    postgresql_where=and_(messages.c.state == "unknown", messages.c.due_at.is_not(None)),
+)
+# What a dead worker left: at most as many as it had slots.
+Index(
+    "ix_messages_in_flight",
+    messages.c.owner,
+    sqlite_where=messages.c.owner.is_not(None),
+    postgresql_where=messages.c.owner.is_not(None),
+)
+# What was written to an account or address lately. Those that never went out stand apart: a stranger can cause many.
+Index(
+    "ix_messages_account",
+    messages.c.account_id,
+    messages.c.template,
+    messages.c.created_at,
+    sqlite_where=messages.c.state != "cancelled",
+    postgresql_where=messages.c.state != "cancelled",
+)
+Index("ix_messages_recipient_key", messages.c.recipient_key, messages.c.id)
+Index("ix_messages_state", messages.c.state, messages.c.id)
+Index("ix_messages_token_id", messages.c.token_id)
+Index(
+    "ix_messages_no_account",
+    messages.c.created_at,
+    sqlite_where=messages.c.recipient.is_(None),
+    postgresql_where=messages.c.recipient.is_(None),
+)
+
+attempts = Table(
+    "attempts",
+    metadata,
+    Column("message", RowId, ForeignKey("messages.id", ondelete="CASCADE"), primary_key=True),
+    Column("claim_number", Integer, primary_key=True),
+    Column("number", Integer),  # null when the try does not count
+    Column("phase", Text, nullable=False),
+    Column("outcome", Text, nullable=False),
+    Column("reply_code", Integer),
+    Column("enhanced_status", Text),
+    Column("reply_text", Text),
+    Column("server", Text),
+    Column("started_at", Instant, nullable=False),
+    Column("duration_ms", Integer),  # null when the process died under way
+    CheckConstraint("reply_code IS NULL OR reply_code BETWEEN 200 AND 599", name="reply_code"),
+    sqlite_with_rowid=False,
+)
+
+# SQLite's form; every UPDATE of the state passes it, whoever writes.
+_pairs = ", ".join(f"'{before}>{after}'" for before in sorted(MOVES) for after in sorted(MOVES[before]))
+SQLITE_TRIGGERS = (
+    f"""CREATE TRIGGER messages_move BEFORE UPDATE OF state ON messages
+WHEN OLD.state <> NEW.state AND OLD.state || '>' || NEW.state NOT IN ({_pairs})
+BEGIN SELECT RAISE(ABORT, 'illegal move of a message'); END""",
+    f"""CREATE TRIGGER messages_birth BEFORE INSERT ON messages
+WHEN NOT ({_in("NEW.state", BIRTHS)})
+BEGIN SELECT RAISE(ABORT, 'illegal first state of a message'); END""",
+)

@@ -1,0 +1,1 @@
+"""Ways to submit a message: SMTP, a development folder, memory."""
