@@ -27,8 +27,8 @@ class Draft:
     Args:
         template: folder under `templates/`, e.g. "verification".
         locale: language asked for, e.g. "en" or "zh-CN"; the templates choose the nearest they have.
-        recipient: the address as typed.
-        recipient_key: its address key.
+        recipient: the address as typed; None for an address nobody has an account for, which is not kept.
+        recipient_key: its address key; a keyed hash where `recipient` is None.
         values: harmless values for the template (name, …); never a token, a link or a password.
         account_id: whose message this is.
         token_id: the token whose link it carries.
@@ -40,7 +40,7 @@ class Draft:
 
     template: str
     locale: str
-    recipient: str
+    recipient: str | None
     recipient_key: str
     values: Mapping[str, str] = field(default_factory=dict)
     account_id: uuid.UUID | None = None

@@ -1,0 +1,130 @@
+"""The messages the flows promise: one function for each, and how a link is made when one goes out."""
+
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from sqlalchemy import Connection
+
+from gatepost.accounts.account import DEFAULT_LOCALE, AccountRow
+from gatepost.accounts.keys import Keys
+from gatepost.accounts.tokens import Purpose, renew
+from gatepost.mail.draft import Draft, IfUnknown, Priority
+from gatepost.outbox.claim import Claimed, Skip
+
+VERIFICATION_EXPIRES_S = 48 * 3600
+RESET_EXPIRES_S = 4 * 3600
+NOTICE_EXPIRES_S = 48 * 3600
+
+_PURPOSES = {"verification": Purpose.VERIFICATION, "password_reset": Purpose.PASSWORD_RESET}
+
+
+@dataclass(frozen=True)
+class To:
+    """Whom a message goes to, and what caused it. `recipient` is None for an address nobody has an account for."""
+
+    recipient: str | None
+    recipient_key: str
+    account_id: uuid.UUID | None
+    name: str | None
+    locale: str
+    request_id: str
+
+
+def addressee(
+    keys: Keys, account: AccountRow | None, address_key: str, request_id: str, *, with_name: bool = True
+) -> To:
+    """Whom a message about this address goes to; without an account only the keyed hash of the address is written."""
+    if account is None:
+        return To(None, keys.hidden_address(address_key), None, None, DEFAULT_LOCALE, request_id)
+    name = account.name if with_name else None
+    return To(account.email, account.address_key, account.id, name, account.locale, request_id)
+
+
+def verification(to: To, token_id: bytes) -> Draft:
+    """Prove that the address is yours."""
+    return Draft(
+        template="verification",
+        token_id=token_id,
+        priority=Priority.URGENT,
+        expires_in_s=VERIFICATION_EXPIRES_S,
+        if_unknown=IfUnknown.AGAIN,
+        locale=to.locale,
+        recipient=to.recipient,
+        recipient_key=to.recipient_key,
+        account_id=to.account_id,
+        request_id=to.request_id,
+        values={"name": to.name or ""},
+    )
+
+
+def password_reset(to: To, token_id: bytes) -> Draft:
+    """Choose a new password."""
+    return Draft(
+        template="password_reset",
+        token_id=token_id,
+        priority=Priority.URGENT,
+        expires_in_s=RESET_EXPIRES_S,
+        if_unknown=IfUnknown.AGAIN,
+        locale=to.locale,
+        recipient=to.recipient,
+        recipient_key=to.recipient_key,
+        account_id=to.account_id,
+        request_id=to.request_id,
+        values={"name": to.name or ""},
+    )
+
+
+def welcome(to: To) -> Draft:
+    """Welcome. A second copy would be worse than none."""
+    return _notice("welcome", to, IfUnknown.NEVER_TWICE)
+
+
+def account_exists(to: To) -> Draft:
+    """Somebody tried to register with your address; you have an account already."""
+    return _notice("account_exists", to, IfUnknown.AGAIN)
+
+
+def password_changed(to: To) -> Draft:
+    """Your password was changed."""
+    return _notice("password_changed", to, IfUnknown.AGAIN)
+
+
+def _notice(template: str, to: To, if_unknown: IfUnknown) -> Draft:
+    return Draft(
+        template=template,
+        expires_in_s=NOTICE_EXPIRES_S,
+        if_unknown=if_unknown,
+        locale=to.locale,
+        recipient=to.recipient,
+        recipient_key=to.recipient_key,
+        account_id=to.account_id,
+        request_id=to.request_id,
+        values={"name": to.name or ""},
+    )
+
+
+class Links:
+    """Makes the link of a message that is about to go out, and starts its token's life.
+
+    Args:
+        keys: the secret keys.
+        verify_url: page that verifies an address.
+        reset_url: page that takes a new password.
+    """
+
+    def __init__(self, keys: Keys, *, verify_url: str, reset_url: str) -> None:
+        self._keys = keys
+        self._pages = {Purpose.VERIFICATION: verify_url, Purpose.PASSWORD_RESET: reset_url}
+
+    def prepare(self, tx: Connection, claimed: Claimed, now_ms: int) -> Mapping[str, str] | Skip:
+        """Return the values only this moment knows, or why the message should not go out any more."""
+        purpose = _PURPOSES.get(claimed.template)
+        if purpose is None or claimed.token_id is None:
+            return {}
+        token = renew(tx, self._keys, purpose, claimed.token_id, now_ms)
+        if token is None:
+            return Skip("superseded")
+        page = self._pages[purpose]
+        return {"link": f"{page}{'&' if urlsplit(page).query else '?'}token={token}"}

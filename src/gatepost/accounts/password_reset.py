@@ -1,0 +1,90 @@
+"""Reset a password: the mailed link proves the address and sets the password."""
+
+from sqlalchemy import Connection
+
+from gatepost.accounts import messages, tokens
+from gatepost.accounts.account import AccountRow, find_by_key
+from gatepost.accounts.gate import Gate
+from gatepost.accounts.throttle import waiting
+from gatepost.accounts.tokens import Purpose
+from gatepost.accounts.verification import accept_proof, addressed, hash_new_password, waiting_candidates
+from gatepost.errors import BadToken
+from gatepost.events import AddressVerified, PasswordResetRequested, PasswordWasReset, TokenRefused
+from gatepost.mail.address import mask_address, parse_address
+from gatepost.outbox.enqueue import Enqueued, enqueue
+
+
+async def request_reset(gate: Gate, *, email: str, request_id: str) -> None:
+    """Promise a reset message, if there is an account; nobody is told whether there is.
+
+    Raises:
+        InvalidInput: it is no address.
+        TryLater: nothing was done, or nobody knows.
+    """
+    address = parse_address(email)
+    now_ms = gate.clock.now_ms()
+
+    def work(tx: Connection) -> PasswordResetRequested:
+        account = find_by_key(tx, address.key)
+        skip = "no_account" if account is None else waiting(tx, account.id, "password_reset", now_ms).reason
+        if account is not None and skip is None:
+            tokens.void(tx, account.id, Purpose.PASSWORD_RESET, now_ms)  # only the newest link works
+        token_id = tokens.issue(
+            tx,
+            gate.keys,
+            Purpose.PASSWORD_RESET,
+            account_id=account.id if account else None,
+            address_key=account.address_key if account else gate.keys.hidden_address(address.key),
+            now_ms=now_ms,
+            void=skip is not None,
+        )
+        to = messages.addressee(gate.keys, account, address.key, request_id)
+        draft = messages.password_reset(to, token_id)
+        stored = enqueue(tx, draft, now_ms=now_ms, domain=gate.message_id_domain, skip=skip)
+        return PasswordResetRequested(
+            request_id=request_id,
+            outcome=skip or "queued",
+            account_id=str(account.id) if account else None,
+            recipient=mask_address(address.text),
+            messages=() if skip else (str(stored.id),),
+        )
+
+    gate.events.emit(await gate.database.write(work))
+
+
+async def reset_password(gate: Gate, *, token: object, password: str, request_id: str) -> None:
+    """Redeem a reset token: the new password counts, every other open token is void, the owner is told.
+
+    Raises:
+        BadToken: every bad token alike.
+        InvalidInput: the new password does not pass.
+        TryLater: nothing was done, or nobody knows.
+    """
+    try:
+        await _reset(gate, token, password, request_id)
+    except BadToken as error:
+        gate.events.emit(TokenRefused(request_id=request_id, purpose=Purpose.PASSWORD_RESET, reason=str(error)))
+        raise
+
+
+async def _reset(gate: Gate, token: object, password: str, request_id: str) -> None:
+    presented = tokens.parse(token)
+    password_hash = await hash_new_password(gate, password, Purpose.PASSWORD_RESET, presented)
+    now_ms = gate.clock.now_ms()
+
+    def work(tx: Connection) -> tuple[AccountRow, AccountRow, Enqueued]:
+        live = tokens.prove(tx, gate.keys, Purpose.PASSWORD_RESET, presented, now_ms)
+        before = addressed(tx, live)
+        tokens.use(tx, live, now_ms)
+        tokens.void(tx, before.id, None, now_ms)
+        # The link came by mail, so it proves the address as well.
+        after = accept_proof(tx, gate, before, password_hash, waiting_candidates(tx, before.id), request_id)
+        to = messages.addressee(gate.keys, after, after.address_key, request_id)
+        notice = enqueue(tx, messages.password_changed(to), now_ms=now_ms, domain=gate.message_id_domain)
+        return before, after, notice
+
+    before, after, notice = await gate.database.write(work)
+    if before.verified_at is None:
+        gate.events.emit(AddressVerified(request_id=request_id, account_id=str(after.id)))
+    told = PasswordWasReset(request_id=request_id, account_id=str(after.id), messages=(str(notice.id),))
+    gate.events.emit(told)

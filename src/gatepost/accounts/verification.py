@@ -1,0 +1,172 @@
+"""Verify an address: the mailed link proves it, and decides which of the waiting registrations counts."""
+
+import uuid
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, delete, select, update
+
+from gatepost.accounts import messages, tokens
+from gatepost.accounts.account import COLUMNS, Account, AccountRow, as_account, find_by_id, find_by_key, public
+from gatepost.accounts.gate import Gate
+from gatepost.accounts.passwords import password_problem
+from gatepost.accounts.tables import accounts, candidates
+from gatepost.accounts.throttle import waiting
+from gatepost.accounts.tokens import Purpose
+from gatepost.errors import BadToken, InvalidInput
+from gatepost.events import AddressVerified, TokenRefused, VerificationRequested
+from gatepost.mail.address import mask_address, parse_address
+from gatepost.outbox.enqueue import enqueue
+
+
+@dataclass(frozen=True)
+class ChoosePassword:
+    """Several registrations wait for this address; whoever proved it chooses the password (the token is unused)."""
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A registration that waits for the proof of its address."""
+
+    password_hash: str
+    name: str | None
+    locale: str
+
+
+async def verify(gate: Gate, *, token: object, password: str | None, request_id: str) -> Account | ChoosePassword:
+    """Redeem a verification token: the address is proved and the account has its password.
+
+    With one registration waiting, its password counts. With several nobody knows which one the owner of the address
+    made, so none counts: the answer is ChoosePassword until a call brings `password`.
+
+    Raises:
+        BadToken: every bad token alike.
+        InvalidInput: the new password does not pass.
+        TryLater: nothing was done, or nobody knows.
+    """
+    try:
+        return await _verify(gate, token, password, request_id)
+    except BadToken as error:
+        gate.events.emit(TokenRefused(request_id=request_id, purpose=Purpose.VERIFICATION, reason=str(error)))
+        raise
+
+
+async def request_verification(gate: Gate, *, email: str, request_id: str) -> None:
+    """Promise another verification message, if the address waits for one; nobody is told whether it does.
+
+    Raises:
+        InvalidInput: it is no address.
+        TryLater: nothing was done, or nobody knows.
+    """
+    address = parse_address(email)
+    now_ms = gate.clock.now_ms()
+
+    def work(tx: Connection) -> VerificationRequested:
+        account = find_by_key(tx, address.key)
+        skip = _why_not(tx, account, now_ms)
+        token_id = tokens.issue(
+            tx,
+            gate.keys,
+            Purpose.VERIFICATION,
+            account_id=account.id if account else None,
+            address_key=account.address_key if account else gate.keys.hidden_address(address.key),
+            now_ms=now_ms,
+            void=skip is not None,
+        )
+        to = messages.addressee(gate.keys, account, address.key, request_id, with_name=False)
+        draft = messages.verification(to, token_id)
+        stored = enqueue(tx, draft, now_ms=now_ms, domain=gate.message_id_domain, skip=skip)
+        return VerificationRequested(
+            request_id=request_id,
+            outcome=skip or "queued",
+            account_id=str(account.id) if account else None,
+            recipient=mask_address(address.text),
+            messages=() if skip else (str(stored.id),),
+        )
+
+    gate.events.emit(await gate.database.write(work))
+
+
+async def hash_new_password(gate: Gate, password: str, purpose: Purpose, presented: tokens.Presented) -> str:
+    """Hash a password somebody chose with a mailed link; the link is proved first, so that a stranger's costs nothing.
+
+    Raises:
+        BadToken, InvalidInput, TryLater.
+    """
+    now_ms = gate.clock.now_ms()
+    await gate.database.read(lambda connection: tokens.prove(connection, gate.keys, purpose, presented, now_ms))
+    if (problem := password_problem(password, gate.password_min_length)) is not None:
+        raise InvalidInput([problem])
+    return await gate.passwords.hash(password)
+
+
+def addressed(tx: Connection, live: tokens.Live) -> AccountRow:
+    """The account of a proved token, if the token was mailed to the address the account has now.
+
+    Raises:
+        BadToken: the account is gone or its address is another one.
+    """
+    account = find_by_id(tx, live.account_id)
+    if account is None or account.address_key != live.address_key:
+        raise BadToken("address_changed")
+    return account
+
+
+def waiting_candidates(tx: Connection, account_id: uuid.UUID) -> list[Candidate]:
+    """The registrations that wait for the proof of this account's address, oldest first."""
+    query = (
+        select(candidates.c.password_hash, candidates.c.name, candidates.c.locale)
+        .where(candidates.c.account_id == account_id, candidates.c.closed_at.is_(None))
+        .order_by(candidates.c.id)
+    )
+    return [Candidate(row.password_hash, row.name, row.locale) for row in tx.execute(query)]
+
+
+def accept_proof(
+    tx: Connection, gate: Gate, account: AccountRow, password_hash: str, waited: list[Candidate], request_id: str
+) -> AccountRow:
+    """Write that the address is proved and what the account's password is; nothing of the candidates remains."""
+    now_ms = gate.clock.now_ms()
+    changes: dict[str, object] = {"password_hash": password_hash}
+    if account.verified_at is None:
+        changes["verified_at"] = now_ms
+        # A name only where all that waited agree on it: one of them may be a stranger's.
+        names = {one.name for one in waited}
+        changes["name"] = names.pop() if len(names) == 1 else None
+    query = update(accounts).where(accounts.c.id == account.id).values(changes).returning(*COLUMNS)
+    proved = as_account(tx.execute(query).mappings().one())
+    tx.execute(delete(candidates).where(candidates.c.account_id == account.id))
+    if account.verified_at is None and gate.welcome == "at_verification":
+        to = messages.addressee(gate.keys, proved, proved.address_key, request_id)
+        enqueue(tx, messages.welcome(to), now_ms=now_ms, domain=gate.message_id_domain)
+    return proved
+
+
+async def _verify(gate: Gate, token: object, password: str | None, request_id: str) -> Account | ChoosePassword:
+    presented = tokens.parse(token)
+    chosen = None if password is None else await hash_new_password(gate, password, Purpose.VERIFICATION, presented)
+    now_ms = gate.clock.now_ms()
+
+    def work(tx: Connection) -> AccountRow | None:
+        live = tokens.prove(tx, gate.keys, Purpose.VERIFICATION, presented, now_ms)
+        account = addressed(tx, live)
+        waited = waiting_candidates(tx, account.id)
+        password_hash = chosen or (waited[0].password_hash if len(waited) == 1 else None)
+        if password_hash is None:
+            return None
+        tokens.use(tx, live, now_ms)
+        tokens.void(tx, account.id, Purpose.VERIFICATION, now_ms)
+        return accept_proof(tx, gate, account, password_hash, waited, request_id)
+
+    proved = await gate.database.write(work)
+    if proved is None:
+        return ChoosePassword()
+    gate.events.emit(AddressVerified(request_id=request_id, account_id=str(proved.id)))
+    return public(proved)
+
+
+def _why_not(tx: Connection, account: AccountRow | None, now_ms: int) -> str | None:
+    if account is None:
+        return "no_account"
+    if account.verified_at is not None:
+        return "already_verified"
+    return waiting(tx, account.id, "verification", now_ms).reason

@@ -1,0 +1,24 @@
+"""INSERT … ON CONFLICT for the database at hand: the unique index decides, nobody looks first."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import Connection, Table
+from sqlalchemy.dialects import postgresql, sqlite
+
+
+def insert_or(
+    tx: Connection, table: Table, unique: str, update: Mapping[str, Any] | None
+) -> sqlite.Insert | postgresql.Insert:
+    """Return an INSERT that, where the unique column already has the value, updates that row instead.
+
+    Args:
+        tx: tells which database it is for.
+        table: where to insert.
+        unique: name of the column with the unique index.
+        update: columns and expressions for the row that is there; None leaves it alone (and returns no row).
+    """
+    statement = postgresql.insert(table) if tx.dialect.name == "postgresql" else sqlite.insert(table)
+    if update is None:
+        return statement.on_conflict_do_nothing(index_elements=[unique])
+    return statement.on_conflict_do_update(index_elements=[unique], set_=dict(update))

@@ -1,0 +1,1 @@
+"""The worker: claims due messages, submits them, settles what came of it."""

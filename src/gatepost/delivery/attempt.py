@@ -1,0 +1,187 @@
+"""One try to submit one message: compose, submit, judge, settle. Read downwards, in the order it happens."""
+
+import asyncio
+import random
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from sqlalchemy import Connection
+
+from gatepost.clock import Clock
+from gatepost.database.connection import Database
+from gatepost.delivery.outcome_events import attempt_event
+from gatepost.delivery.retry import judge
+from gatepost.errors import InvalidRecipient, TryLater
+from gatepost.events import ClaimLost, Events, WorkerFailed
+from gatepost.outbox.claim import Claimed
+from gatepost.outbox.give_back import given_back
+from gatepost.outbox.lifecycle import State
+from gatepost.outbox.settle import Try, Verdict, mark_committing, settle
+from gatepost.outbox.unknown import perhaps_taken
+from gatepost.transport.reply import Outcome, Reply
+from gatepost.transport.transport import Envelope, Progress, Transport
+
+SETTLE_RETRY_S = 1.0
+REPLY_TEXT_CHARACTERS = 500
+
+
+class Compose(Protocol):
+    """Makes the RFC 5322 message."""
+
+    def __call__(self, claimed: Claimed, values: Mapping[str, str], now_ms: int) -> Envelope: ...
+
+
+@dataclass(frozen=True)
+class Desk:
+    """What every attempt needs; one for all."""
+
+    database: Database
+    transport: Transport
+    compose: Compose
+    clock: Clock
+    events: Events
+
+
+class Attempt:
+    """A try under way. `verdict` and `tried` are what it came to, as soon as that is known."""
+
+    def __init__(self, desk: Desk, claimed: Claimed, values: Mapping[str, str]) -> None:
+        self.claimed = claimed
+        self.progress = Progress()
+        self.verdict: Verdict | None = None
+        self.tried: Try | None = None
+        self.over = False
+        self._desk = desk
+        self._values = values
+        self._started_at = desk.clock.now_ms()
+        self._started = desk.clock.monotonic()
+
+    async def run(self) -> None:
+        """Try, and settle. Returns when the outcome is durable; raises only when cancelled."""
+        try:
+            envelope = self._desk.compose(self.claimed, self._values, self._started_at)
+        except Exception as error:  # whatever a template does, it must not be tried for ever
+            self._decide(_not_composed(error), self._as_tried("not_composed", text=str(error)))
+        else:
+            await self._submit(envelope)
+        await self._settle()
+
+    def break_off(self, now_ms: int) -> tuple[Verdict, Try]:
+        """Say what is true of a cancelled try: decided already, perhaps taken, or certainly not."""
+        if self.verdict is None or self.tried is None:
+            if self.progress.content_begun:
+                verdict = perhaps_taken(self.claimed.if_unknown, self.claimed.unknowns, now_ms, "stopped")
+                self._decide(verdict, self._as_tried(Outcome.UNKNOWN, text="the process stopped"))
+            else:
+                self._decide(given_back(now_ms, "stopped"), self._as_tried("given_back", text="the process stopped"))
+        assert self.verdict is not None  # noqa: S101  # for the type checker
+        assert self.tried is not None  # noqa: S101
+        return self.verdict, self.tried
+
+    def announce(self) -> None:
+        """Emit what this try came to; called once, after it is durable."""
+        if self.verdict is not None and self.tried is not None:
+            event = attempt_event(self.claimed, self.verdict, self.tried, self._desk.clock.now_ms())
+            self._desk.events.emit(event)
+
+    async def _submit(self, envelope: Envelope) -> None:
+        try:
+            reply = await self._desk.transport.submit(envelope, self.progress, self._committing)
+        except TryLater as error:
+            # The mark could not be made durable: nothing was handed over, and the message is not to blame.
+            now_ms = self._desk.clock.now_ms()
+            self._decide(given_back(now_ms, "database_unavailable"), self._as_tried("not_marked", text=str(error)))
+        except Exception as error:
+            self._desk.events.emit(WorkerFailed(error=repr(error), retry_in_s=0))
+            reply = Reply(
+                Outcome.UNKNOWN if self.progress.content_begun else Outcome.TRANSIENT,
+                self.progress.phase,
+                text=f"internal error: {type(error).__name__}",
+                server=self.progress.server,
+            )
+            self._judge(reply)
+        else:
+            self._judge(reply)
+
+    async def _committing(self) -> bool:
+        claimed = self.claimed
+        return await self._desk.database.write(lambda tx: mark_committing(tx, claimed))
+
+    def _judge(self, reply: Reply) -> None:
+        if reply.outcome is Outcome.NOT_OURS:
+            self._lost()
+            return
+        verdict = judge(reply, self.claimed, self._desk.clock.now_ms(), random.random())  # noqa: S311  # jitter
+        self._decide(
+            verdict,
+            Try(
+                outcome=str(reply.outcome),
+                phase=str(reply.phase),
+                reply_code=reply.code if reply.code is not None and 200 <= reply.code <= 599 else None,
+                enhanced_status=reply.enhanced_status,
+                reply_text=reply.text[:REPLY_TEXT_CHARACTERS] or None,
+                server=reply.server,
+                started_at=self._started_at,
+                duration_ms=self._duration_ms(),
+            ),
+        )
+
+    def _decide(self, verdict: Verdict, tried: Try) -> None:
+        self.verdict, self.tried = verdict, tried
+
+    def _as_tried(self, outcome: str, text: str) -> Try:
+        return Try(
+            outcome=outcome,
+            phase=str(self.progress.phase),
+            reply_text=text[:REPLY_TEXT_CHARACTERS],
+            server=self.progress.server,
+            started_at=self._started_at,
+            duration_ms=self._duration_ms(),
+        )
+
+    async def _settle(self) -> None:
+        """Write what it came to, however often the database has to be asked: what the server took must not be lost."""
+        if self.verdict is None:
+            return
+        while not self.over:
+            try:
+                ours = await self._desk.database.write(self._settling())
+            except TryLater as error:
+                self._desk.events.emit(WorkerFailed(error=str(error), retry_in_s=SETTLE_RETRY_S))
+                await asyncio.sleep(SETTLE_RETRY_S)
+            else:
+                self.over = True
+                if ours:
+                    self.announce()
+                else:
+                    self._lost()
+
+    def _settling(self) -> Callable[[Connection], bool]:
+        claimed, verdict, tried, now_ms = self.claimed, self.verdict, self.tried, self._desk.clock.now_ms()
+        assert verdict is not None  # noqa: S101  # for the type checker
+        return lambda tx: settle(tx, claimed, verdict, tried, now_ms)
+
+    def _lost(self) -> None:
+        self.over = True
+        one = self.claimed
+        self._desk.events.emit(
+            ClaimLost(
+                message=str(one.id),
+                template=one.template,
+                recipient="",
+                claim_number=one.claim_number,
+                attempt=one.attempts + 1,
+                request_id=one.request_id,
+            )
+        )
+
+    def _duration_ms(self) -> int:
+        return round((self._desk.clock.monotonic() - self._started) * 1000)
+
+
+def _not_composed(error: Exception) -> Verdict:
+    if isinstance(error, InvalidRecipient):
+        return Verdict(state=State.FAILED, reason="invalid_recipient")
+    # A mistake in a template is ours: the message waits until somebody has mended it.
+    return Verdict(state=State.HELD, reason="cannot_compose")

@@ -1,0 +1,129 @@
+"""Take due messages for one worker: never more than it has free slots, whatever is waiting."""
+
+import json
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, RowMapping, and_, bindparam, select, update
+
+from gatepost.mail.draft import IfUnknown, Priority
+from gatepost.outbox.lifecycle import State
+from gatepost.outbox.tables import IS_UNKNOWN_AND_DUE_LATER, IS_WAITING, messages
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """A message one worker may attempt now, as long as `claim_number` is still the row's."""
+
+    id: uuid.UUID
+    owner: str
+    claim_number: int
+    attempts: int
+    unknowns: int
+    template: str
+    locale: str
+    recipient: str
+    values: Mapping[str, str]
+    message_id: str
+    account_id: uuid.UUID | None
+    token_id: bytes | None
+    request_id: str | None
+    priority: int
+    if_unknown: IfUnknown
+    created_at: int
+    expires_at: int
+
+
+@dataclass(frozen=True)
+class Skip:
+    """A claimed message is no longer wanted: `reason` goes into its row."""
+
+    reason: str
+
+
+CLAIM_COLUMNS = (
+    messages.c.id,
+    messages.c.owner,
+    messages.c.claim_number,
+    messages.c.attempts,
+    messages.c.unknowns,
+    messages.c.template,
+    messages.c.locale,
+    messages.c.recipient,
+    messages.c.template_values,
+    messages.c.message_id,
+    messages.c.account_id,
+    messages.c.token_id,
+    messages.c.request_id,
+    messages.c.priority,
+    messages.c.if_unknown,
+    messages.c.created_at,
+    messages.c.expires_at,
+)
+
+# One priority at a time: over all of them the index would walk through every message that is not due yet.
+_DUE = (
+    select(messages.c.id)
+    .where(
+        IS_WAITING,
+        messages.c.priority == bindparam("of_priority"),
+        messages.c.due_at <= bindparam("now_ms"),
+    )
+    .order_by(messages.c.due_at)
+    .limit(bindparam("at_most"))
+)
+_CLAIM = (
+    update(messages)
+    .where(messages.c.id.in_(_DUE))
+    .values(
+        state=str(State.SENDING),
+        reason=None,
+        owner=bindparam("by"),
+        claim_number=messages.c.claim_number + 1,
+        started_at=bindparam("now_ms"),
+    )
+    .returning(*CLAIM_COLUMNS)
+)
+_UNKNOWN_DUE = and_(IS_UNKNOWN_AND_DUE_LATER, messages.c.due_at <= bindparam("now_ms"))
+# A copy that would come after the message's own end is not sent: it stays `unknown`, which is the truth about it.
+_GIVE_UP_COPIES = update(messages).where(_UNKNOWN_DUE, messages.c.expires_at <= bindparam("now_ms")).values(due_at=None)
+_ALLOW_COPIES = update(messages).where(_UNKNOWN_DUE).values(state=str(State.DEFERRED))
+
+
+def claim(tx: Connection, *, owner: str, limit: int, now_ms: int) -> list[Claimed]:
+    """Move up to `limit` due messages to `sending` and return them, the most urgent and oldest first."""
+    now = {"now_ms": now_ms}
+    tx.execute(_GIVE_UP_COPIES, now)
+    tx.execute(_ALLOW_COPIES, now)
+    claimed: list[Claimed] = []
+    for priority in Priority:
+        if len(claimed) == limit:
+            break
+        wanted = {"of_priority": int(priority), "at_most": limit - len(claimed), "by": owner} | now
+        rows = tx.execute(_CLAIM, wanted).mappings().all()
+        claimed.extend(sorted(map(as_claimed, rows), key=lambda one: one.id))
+    return claimed
+
+
+def as_claimed(row: RowMapping) -> Claimed:
+    """Read a row of CLAIM_COLUMNS."""
+    return Claimed(
+        id=row["id"],
+        owner=row["owner"],
+        claim_number=row["claim_number"],
+        attempts=row["attempts"],
+        unknowns=row["unknowns"],
+        template=row["template"],
+        locale=row["locale"],
+        recipient=row["recipient"],
+        values=json.loads(row["template_values"]),
+        message_id=row["message_id"],
+        account_id=row["account_id"],
+        token_id=row["token_id"],
+        request_id=row["request_id"],
+        priority=row["priority"],
+        if_unknown=IfUnknown(row["if_unknown"]),
+        created_at=row["created_at"],
+        expires_at=row["expires_at"],
+    )
