@@ -5,7 +5,7 @@ import time
 import uuid
 from typing import Any
 
-from sqlalchemy import BigInteger, LargeBinary, MetaData
+from sqlalchemy import BigInteger, Dialect, LargeBinary, MetaData
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
 # Milliseconds since the epoch, UTC: the same on both databases, compared and indexed as a number.
@@ -29,13 +29,13 @@ class RowId(TypeDecorator[uuid.UUID]):
     impl = LargeBinary(16)
     cache_ok = True
 
-    def process_bind_param(self, value: uuid.UUID | None, dialect: Any) -> bytes | None:
+    def process_bind_param(self, value: uuid.UUID | None, dialect: Dialect) -> bytes | None:
         return None if value is None else value.bytes
 
-    def process_result_value(self, value: bytes | None, dialect: Any) -> uuid.UUID | None:
+    def process_result_value(self, value: bytes | None, dialect: Dialect) -> uuid.UUID | None:
         return None if value is None else uuid.UUID(bytes=bytes(value))
 
-    def load_dialect_impl(self, dialect: Any) -> TypeEngine[Any]:
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
         return dialect.type_descriptor(LargeBinary(16))
 
 

@@ -35,6 +35,14 @@ class Database(Protocol):
         """
         ...
 
+    async def ready(self) -> None:
+        """Say nothing when writes are taken and the schema is this version's; writes nothing.
+
+        Raises:
+            DatabaseUnavailable: with the reason, for /readyz.
+        """
+        ...
+
     async def close(self) -> None:
         """Finish the writes that are queued, refuse later ones, release the file or the pool."""
         ...
