@@ -8,7 +8,7 @@ import re
 from dataclasses import dataclass
 from enum import StrEnum
 
-from sqlalchemy import Connection, insert
+from sqlalchemy import Connection, delete, insert, select
 
 from gatepost.accounts import messages, tokens
 from gatepost.accounts.account import COLUMNS, DEFAULT_LOCALE, Account, AccountRow, as_account, public
@@ -25,6 +25,8 @@ from gatepost.mail.names import MAX_NAME_CHARACTERS, clean_name
 from gatepost.outbox.enqueue import Enqueued, enqueue
 
 _LOCALE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8}){0,3}")  # RFC 5646, the part of it that names languages
+CLOSED_KEPT_S = 7 * 24 * 3600
+PRUNE_BATCH = 500
 _INSERT_CANDIDATE = insert(candidates)
 
 
@@ -108,6 +110,17 @@ def check_locale(locale: str | None) -> str:
     if locale is not None and not _LOCALE.fullmatch(locale):
         raise InvalidInput([FieldError("locale", "invalid_locale", 'Use a language tag such as "en" or "zh-CN".')])
     return locale or DEFAULT_LOCALE
+
+
+def prune_candidates(tx: Connection, now_ms: int) -> int:
+    """Delete up to PRUNE_BATCH closed candidates older than a week; returns how many."""
+    kept_since = now_ms - CLOSED_KEPT_S * 1000
+    old = (
+        select(candidates.c.id)
+        .where(candidates.c.closed_at.is_not(None), candidates.c.closed_at < kept_since)
+        .limit(PRUNE_BATCH)
+    )
+    return tx.execute(delete(candidates).where(candidates.c.id.in_(old))).rowcount
 
 
 def _check(

@@ -41,6 +41,12 @@ Index(
     sqlite_where=candidates.c.closed_at.is_(None),
     postgresql_where=candidates.c.closed_at.is_(None),
 )
+Index(
+    "ix_candidates_closed",
+    candidates.c.closed_at,
+    sqlite_where=candidates.c.closed_at.is_not(None),
+    postgresql_where=candidates.c.closed_at.is_not(None),
+)
 
 # What is needed to recognise a mailed token, and nothing from which one could be made.
 tokens = Table(
