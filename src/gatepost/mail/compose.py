@@ -45,7 +45,7 @@ _ENCODING = "charset=utf-8\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\
 _TEXT_PART = f"--{BOUNDARY}\r\nContent-Type: text/plain; {_ENCODING}"
 _HTML_PART = f"--{BOUNDARY}\r\nContent-Type: text/html; {_ENCODING}".encode()
 _END = f"--{BOUNDARY}--\r\n".encode()
-_DELIMITER = f"--{BOUNDARY}".encode()
+_DELIMITER = f"\r\n--{BOUNDARY}".encode()
 _MIME = f'MIME-Version: 1.0\r\nContent-Type: multipart/alternative; boundary="{BOUNDARY}"\r\n\r\n'
 
 
@@ -112,7 +112,15 @@ class Composer:
             f"Date: {date(now_ms)}\r\n{self._from}To: {to}\r\n{unstructured('Subject', rendered.subject)}"
             f"Message-ID: {message_id}\r\n{self._fixed[template]}{_TEXT_PART}"
         ).encode()
-        content = b"".join((head, _quoted_printable(rendered.text), _HTML_PART, _quoted_printable(rendered.html), _END))
+        parts = (
+            head,
+            _quoted_printable(rendered.text.strip() + "\n"),
+            _HTML_PART,
+            _quoted_printable_once(rendered.html_start),
+            _quoted_printable(rendered.html_rest.rstrip() + "\n"),
+            _END,
+        )
+        content = b"".join(parts)
         check_message(content)
         return Composed(return_path=self.return_path, recipient=to, content=content)
 
@@ -159,7 +167,7 @@ def check_message(content: bytes) -> None:
         raise ComposeError("The message has a control character.")
     if not content.isascii() and not (body.isascii() and _only_to_is_not_ascii(lines)):
         raise ComposeError("The message is not ASCII outside of To.")
-    if body.count(_DELIMITER) != 3 or not body.endswith(_END):
+    if content.count(_DELIMITER) != 3 or not body.endswith(_END):
         raise ComposeError("The message does not have exactly two parts.")
 
 
