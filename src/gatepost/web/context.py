@@ -1,0 +1,66 @@
+"""What every route of ours needs, handed in once by the composition root. No global objects."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol, TypeVar
+
+from gatepost.clock import Clock
+from gatepost.database.connection import Work
+from gatepost.events import Events
+from gatepost.settings import Settings
+from typing import Any as Mailbox  # TEMP
+from gatepost.web.flows import AccountFlows
+
+T = TypeVar("T")
+
+
+class Reader(Protocol):
+    """A database as far as pages and lists need it."""
+
+    async def read(self, query: Work[T]) -> T:
+        """Run `query(connection)` on a connection that cannot write."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class WebContext:
+    """One Gatepost as the web sees it. The callables may refuse with NotStarted while the lifespan does not run.
+
+    Args:
+        settings: the effective settings.
+        clock: times the answers.
+        events: carries RequestAnswered and RequestFailed.
+        flows: the account flows, bound to their gate.
+        ring: wakes the worker; runs after the answer, as a background task.
+        database: reads for the message list.
+        recipient_keys: every key under which messages to an address, as typed, may stand in the outbox.
+        mailbox: the development mailbox; None where mail goes to a server.
+        stopping: set when the process begins to stop; open streams end.
+        readiness: one short reason for everything that keeps this process from its work; empty: ready.
+        metrics: Prometheus text, read now.
+        form_key: 32 secret bytes that sign the CSRF field of the forms.
+    """
+
+    settings: Settings
+    clock: Clock
+    events: Events
+    flows: AccountFlows
+    ring: Callable[[], Awaitable[None]]
+    database: Reader
+    recipient_keys: Callable[[str], Sequence[str]]
+    mailbox: Mailbox | None
+    stopping: asyncio.Event
+    readiness: Callable[[], Awaitable[Sequence[str]]]
+    metrics: Callable[[], Awaitable[bytes]]
+    form_key: bytes
+
+    @property
+    def in_development(self) -> bool:
+        """True while nobody but the developer's own machine is served."""
+        return self.settings.environment == "development"
+
+    @property
+    def is_https(self) -> bool:
+        """True when people reach us through HTTPS."""
+        return self.settings.public_url.startswith("https://")

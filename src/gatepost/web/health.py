@@ -1,0 +1,61 @@
+"""Probes: is the process alive, may it be given work, what does it measure."""
+
+from typing import Literal
+
+from fastapi import APIRouter, Depends, Response
+from pydantic import BaseModel
+
+from gatepost.web.access import operators_only
+from gatepost.web.context import WebContext
+from gatepost.web.problems import documented, refused
+from gatepost.web.route import route_class_for
+
+METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+_PROBE = ["GET", "HEAD"]
+
+
+class Alive(BaseModel):
+    """The process answers."""
+
+    status: Literal["alive"] = "alive"
+
+
+class Ready(BaseModel):
+    """The process does its work."""
+
+    status: Literal["ready"] = "ready"
+
+
+def health_router(context: WebContext) -> APIRouter:
+    """Make the router of /healthz, /readyz and /metrics."""
+    router = APIRouter(route_class=route_class_for(context), tags=["operations"])
+
+    @router.api_route("/healthz", methods=_PROBE, summary="The process is alive", operation_id="healthz")
+    async def get_healthz() -> Alive:
+        """Touches nothing: a slow database must not get the process killed."""
+        return Alive()
+
+    @router.api_route(
+        "/readyz", methods=_PROBE, summary="Work may come", operation_id="readyz", responses=documented("not_ready")
+    )
+    async def get_readyz() -> Ready:
+        """Not while stopping, nor while the database cannot be read, lacks a migration or the worker does not run."""
+        reasons = await context.readiness()
+        if reasons:
+            raise refused("not_ready", reasons=tuple(reasons))
+        return Ready()
+
+    @router.api_route(
+        "/metrics",
+        methods=_PROBE,
+        summary="Prometheus metrics",
+        operation_id="metrics",
+        dependencies=[] if context.in_development else [Depends(operators_only(context))],
+        response_class=Response,
+        responses={200: {"content": {"text/plain": {}}}, **documented("unauthorized")},
+    )
+    async def get_metrics() -> Response:
+        """In production only with the admin token."""
+        return Response(await context.metrics(), headers={"Content-Type": METRICS_TYPE})
+
+    return router

@@ -1,0 +1,93 @@
+"""What every page shares: showing a template with its CSRF field, reading a sent form, showing what went wrong."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from gatepost.errors import AddressTaken, FieldError, InvalidInput, NotStarted, TryLater
+from gatepost.web import forms
+from gatepost.web.context import WebContext
+from gatepost.web.problems import Problem, Refused, problem_of, problem_response, refused
+from gatepost.web.rendering import Pages
+from gatepost.web.security import request_id_of
+
+# What a person can do something about: the form comes back with the reason. Everything else gets a page of its own.
+SHOWN = (InvalidInput, AddressTaken, TryLater, NotStarted, Refused)
+
+
+class PageKit:
+    """Pages of one Gatepost."""
+
+    def __init__(self, context: WebContext) -> None:
+        self._context = context
+        self._pages = Pages(context)
+
+    def show(
+        self,
+        request: Request,
+        template: str,
+        *,
+        error: Exception | None = None,
+        typed: Mapping[str, str] | None = None,
+        **values: Any,
+    ) -> Response:
+        """Show a page; its forms belong to this browser.
+
+        Args:
+            request: whose browser it is.
+            template: name of the template without `.html`.
+            error: what went wrong with the form that was sent, one of SHOWN or BadToken.
+            typed: what stood in the fields, to be kept.
+            values: what else the template needs.
+        """
+        problem = None if error is None else problem_of(error)
+        cookie = forms.cookie_of(request, self._context)
+        response = self._pages.render(
+            f"{template}.html",
+            problem.status if problem else 200,
+            problem=problem,
+            errors={one.field: one.detail for one in reversed(problem.errors)} if problem else {},
+            typed=_without_secrets(typed or {}),
+            form_field={"name": forms.FIELD, "value": forms.field_for(cookie, self._context)},
+            **values,
+        )
+        response.headers.update(problem.headers if problem else {})
+        forms.set_cookie(response, cookie, self._context)
+        return response
+
+    def show_problem(self, request: Request, problem: Problem) -> Response:
+        """Answer what no form of ours causes: as a page for a browser, as problem+json for a program."""
+        request_id = request_id_of(request)
+        if "text/html" not in request.headers.get("accept", ""):
+            return problem_response(problem, request_id)
+        response = self._pages.render("problem.html", problem.status, problem=problem, request_id=request_id)
+        response.headers.update(problem.headers)
+        return response
+
+    async def read(self, request: Request) -> dict[str, str]:
+        """Read the fields of a sent form.
+
+        Raises:
+            InvalidInput: a field occurs more than once.
+        """
+        fields: dict[str, str] = {}
+        for name, value in (await request.form()).multi_items():
+            if name in fields:
+                raise InvalidInput([FieldError(name, "repeated", "Occurs more than once.")])
+            fields[name] = str(value)
+        return fields
+
+    def check(self, request: Request, fields: Mapping[str, str]) -> None:
+        """Refuse a form that no page of ours gave to this browser.
+
+        Raises:
+            Refused: `stale_form`.
+        """
+        if not forms.is_ours(request, fields, self._context):
+            raise refused("stale_form")
+
+
+def _without_secrets(typed: Mapping[str, str]) -> dict[str, str]:
+    return {name: value for name, value in typed.items() if name in ("email", "name")}

@@ -1,0 +1,229 @@
+"""Errors as RFC 9457 problems: the table of all codes, and how every error of ours becomes one of them.
+
+A problem never repeats what was sent, and never shows a path, a statement or a stack.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from http import HTTPStatus
+from types import MappingProxyType
+from typing import Any
+
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+
+from gatepost import errors
+from gatepost.errors import FieldError
+from gatepost.web.validation import field_errors
+
+MEDIA_TYPE = "application/problem+json"
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One answer that is no success.
+
+    Args:
+        code: stable, for programs; the type is made from it.
+        status: HTTP status.
+        title: the same short text for every problem of this code.
+        detail: what happened and the way out, for a person.
+        errors: what is wrong with which field.
+        headers: header fields that belong to this answer.
+        reasons: short reasons, only for `not_ready`.
+    """
+
+    code: str
+    status: int
+    title: str
+    detail: str
+    errors: tuple[FieldError, ...] = ()
+    headers: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    reasons: tuple[str, ...] = ()
+
+    @property
+    def type(self) -> str:
+        """The problem type as a URI (RFC 9457, 3.1.1)."""
+        return "urn:gatepost:problem:" + self.code.replace("_", "-")
+
+
+def _table(*rows: Problem) -> dict[str, Problem]:
+    return {row.code: row for row in rows}
+
+
+# Every code there is. docs/reference/errors.md explains each one, and a test compares the two.
+PROBLEMS = _table(
+    Problem("bad_request", 400, "The request cannot be read", "Send the request again in a form HTTP allows."),
+    Problem(
+        "bad_token",
+        400,
+        "This link cannot be used",
+        "It was used before, is too old, or was replaced by a newer one. Ask for a new message and use its link.",
+    ),
+    Problem("unknown_host", 400, "Unknown host", "This service answers only under its own address (PUBLIC_URL)."),
+    Problem("unauthorized", 401, "Not signed in", "Send `Authorization: Bearer` with the value of ADMIN_TOKEN."),
+    Problem(
+        "foreign_origin",
+        403,
+        "The request comes from another site",
+        "Only pages of this site may send it. Set PUBLIC_URL to the address people see in their browser.",
+    ),
+    Problem(
+        "stale_form",
+        403,
+        "The form was open for too long",
+        "Nothing was changed. Send it once more; cookies must be allowed for this site.",
+    ),
+    Problem("not_found", 404, "Not found", "There is nothing at this address."),
+    Problem("method_not_allowed", 405, "Method not allowed", "The Allow header names the methods of this address."),
+    Problem(
+        "address_taken",
+        409,
+        "This address has an account",
+        "Sign in, or ask for a new verification message or a password reset.",
+        errors=(FieldError("email", "taken", "An account with this address exists."),),
+    ),
+    Problem("body_too_large", 413, "The body is too large", "At most 65,536 bytes are read."),
+    Problem(
+        "unsupported_media_type",
+        415,
+        "Unsupported content type",
+        "Send JSON with `Content-Type: application/json`; pages send application/x-www-form-urlencoded.",
+    ),
+    Problem(
+        "invalid_input", 422, "Something typed cannot be used", "Nothing was stored. See `errors`, field by field."
+    ),
+    Problem("internal_error", 500, "Our mistake", "It was recorded under this request id. Trying again does no harm."),
+    Problem(
+        "try_later",
+        503,
+        "Try again shortly",
+        "Nothing is half done. Send the same request again after the time in Retry-After.",
+    ),
+    Problem(
+        "not_started",
+        503,
+        "Not running",
+        "Gatepost's lifespan has not begun or has ended. Start the application (a TestClient needs `with`).",
+        headers={"Retry-After": "5"},
+    ),
+    Problem("not_ready", 503, "Not ready", "See `reasons`.", headers={"Retry-After": "1"}),
+    Problem("http_error", 400, "The request was refused", "The application around Gatepost refused the request."),
+)
+
+# Plain HTTP errors that mean the same as one of ours.
+_BY_STATUS = {
+    400: "bad_request",
+    401: "unauthorized",
+    404: "not_found",
+    405: "method_not_allowed",
+    413: "body_too_large",
+    415: "unsupported_media_type",
+}
+
+
+class Refused(HTTPException):
+    """A route says no with one of the problems of the table.
+
+    An HTTPException, because FastAPI lets only those through while it reads a body.
+    """
+
+    def __init__(self, problem: Problem) -> None:
+        super().__init__(problem.status, problem.detail, problem.headers)
+        self.problem = problem
+
+
+def refused(code: str, **changes: Any) -> Refused:
+    """The exception that answers with the problem `code`, `changes` replacing parts of its row."""
+    return Refused(replace(PROBLEMS[code], **changes))
+
+
+def problem_of(error: Exception) -> Problem:
+    """Choose the problem for any exception; what nobody foresaw is `internal_error` and shows nothing of itself."""
+    match error:
+        case Refused():
+            return error.problem
+        case errors.InvalidInput():
+            return replace(PROBLEMS["invalid_input"], errors=error.errors)
+        case errors.BadToken():
+            return PROBLEMS["bad_token"]
+        case errors.AddressTaken():
+            return PROBLEMS["address_taken"]
+        case errors.TryLater():
+            return replace(PROBLEMS["try_later"], headers={"Retry-After": str(error.retry_after_s)})
+        case errors.NotStarted():
+            return PROBLEMS["not_started"]
+        case RequestValidationError():
+            return replace(PROBLEMS["invalid_input"], errors=field_errors(error))
+        case HTTPException():
+            return _of_http(error)
+        case _:
+            return PROBLEMS["internal_error"]
+
+
+def _of_http(error: HTTPException) -> Problem:
+    """A plain HTTP error, mostly raised by a dependency of the host application: its own words are kept."""
+    headers = dict(error.headers or {})
+    if error.status_code in _BY_STATUS:
+        return replace(PROBLEMS[_BY_STATUS[error.status_code]], headers=headers)
+    row = PROBLEMS["http_error"]
+    detail = error.detail if isinstance(error.detail, str) and error.detail else row.detail
+    return replace(row, status=error.status_code, title=_phrase(error.status_code), detail=detail, headers=headers)
+
+
+def _phrase(status: int) -> str:
+    try:
+        return HTTPStatus(status).phrase
+    except ValueError:
+        return "Error"
+
+
+def problem_response(problem: Problem, request_id: str) -> JSONResponse:
+    """Write a problem as the answer."""
+    body: dict[str, Any] = {
+        "type": problem.type,
+        "title": problem.title,
+        "status": problem.status,
+        "detail": problem.detail,
+        "code": problem.code,
+        "request_id": request_id,
+    }
+    if problem.errors:
+        body["errors"] = [{"field": e.field, "code": e.code, "detail": e.detail} for e in problem.errors]
+    if problem.reasons:
+        body["reasons"] = list(problem.reasons)
+    return JSONResponse(body, problem.status, dict(problem.headers), media_type=MEDIA_TYPE)
+
+
+_TEXT = {"type": "string"}
+_SCHEMA = {
+    "title": "Problem",
+    "type": "object",
+    "required": ["type", "title", "status", "detail", "code", "request_id"],
+    "properties": {
+        **{name: _TEXT for name in ("type", "title", "detail", "code", "request_id")},
+        "status": {"type": "integer"},
+        "errors": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "required": ["field", "code", "detail"],
+                "properties": {name: _TEXT for name in ("field", "code", "detail")},
+            },
+        },
+        "reasons": {"type": "array", "items": _TEXT},
+    },
+}
+
+
+def documented(*codes: str) -> dict[int | str, dict[str, Any]]:
+    """The `responses` of a route that may answer with these problems, for the OpenAPI document."""
+    responses: dict[int | str, dict[str, Any]] = {}
+    for row in (PROBLEMS[code] for code in codes):
+        titles = [responses[row.status]["description"]] if row.status in responses else []
+        responses[row.status] = {
+            "description": "; ".join([*titles, f"{row.code}: {row.title}"]),
+            "content": {MEDIA_TYPE: {"schema": _SCHEMA}},
+        }
+    return responses

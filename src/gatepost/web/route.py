@@ -1,0 +1,147 @@
+"""What holds around every endpoint of ours, also when a host application only includes our router.
+
+`route_class_for(context)` makes the `route_class` of a router: request id, origin check, content type, bounded body,
+errors as problems, security header fields, one RequestAnswered event. No middleware is needed.
+"""
+
+import traceback
+from collections.abc import Callable, Coroutine
+from typing import Any, ClassVar
+
+from fastapi.routing import APIRoute
+from starlette.datastructures import MutableHeaders
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import Message, Receive, Scope, Send
+
+from gatepost.events import RequestAnswered, RequestFailed
+from gatepost.web.body import MAX_BODY_BYTES, BoundedRequest
+from gatepost.web.context import WebContext
+from gatepost.web.problems import Problem, problem_of, problem_response, refused
+from gatepost.web.security import (
+    FORM_TYPE,
+    SAFE_METHODS,
+    add_security_headers,
+    check_origin,
+    request_id_for,
+    request_id_of,
+)
+
+Endpoint = Callable[[Request], Coroutine[Any, Any, Response]]
+AnswerProblem = Callable[[Request, Problem], Response]
+
+
+def as_json(request: Request, problem: Problem) -> Response:
+    """Answer a problem as problem+json."""
+    return problem_response(problem, request_id_of(request))
+
+
+class GatepostRoute(APIRoute):
+    """A route that keeps our promises by itself. Use a subclass made by `route_class_for`."""
+
+    context: ClassVar[WebContext]
+    answer_problem: ClassVar[AnswerProblem]
+    takes_forms: ClassVar[bool]
+    methods_at: ClassVar[dict[str, set[str]]]  # path → every method of this router's routes there, for Allow
+
+    def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
+        super().__init__(path, endpoint, **options)
+        self.methods_at.setdefault(path, set()).update(self.methods or ())
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request; everything below, FastAPI's own refusals included, passes through `decorated`."""
+        context = self.context
+        began = context.clock.monotonic()
+        request_id = request_id_for(scope, context)
+
+        async def decorated(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                headers["X-Request-Id"] = request_id
+                add_security_headers(headers, context)
+            await send(message)
+            # Before the background tasks: their time is not part of the answer.
+            if message["type"] == "http.response.start":
+                context.events.emit(
+                    RequestAnswered(
+                        request_id=request_id,
+                        method=scope["method"],
+                        route=self.path,
+                        status=message["status"],
+                        duration_ms=round((context.clock.monotonic() - began) * 1000, 3),
+                    )
+                )
+
+        if scope["method"] in (self.methods or ()):
+            await super().handle(scope, receive, decorated)
+        else:
+            allow = {"Allow": ", ".join(sorted(self.methods_at[self.path]))}
+            response = self._answer(Request(scope, receive), refused("method_not_allowed", headers=allow))
+            await response(scope, receive, decorated)
+
+    def get_route_handler(self) -> Endpoint:
+        """Wrap FastAPI's handler, which parses, validates, calls the endpoint and serialises."""
+        answer_inside = super().get_route_handler()
+        takes_json = self.body_field is not None
+
+        async def answer(request: Request) -> Response:
+            try:
+                check_origin(request.scope, self.context)
+                _check_body(request, json=takes_json, forms=self.takes_forms)
+                return await answer_inside(BoundedRequest(request.scope, request.receive))
+            except Exception as error:
+                return self._answer(request, error)
+
+        return answer
+
+    def _answer(self, request: Request, error: Exception) -> Response:
+        problem = problem_of(error)
+        if problem.code == "internal_error":
+            self.context.events.emit(
+                RequestFailed(
+                    request_id=request_id_of(request),
+                    error=type(error).__name__,
+                    traceback="".join(traceback.format_exception(error)),
+                )
+            )
+        return type(self).answer_problem(request, problem)
+
+
+def _check_body(request: Request, *, json: bool, forms: bool) -> None:
+    """Refuse by the header fields alone what would be refused after reading: too large, or of a wrong type."""
+    length = request.headers.get("content-length", "0")
+    if length.isascii() and length.isdigit() and int(length) > MAX_BODY_BYTES:
+        raise refused("body_too_large")
+    if request.method in SAFE_METHODS or not (json or forms):
+        return
+    kind = request.headers.get("content-type")
+    if kind is None and length == "0" and "transfer-encoding" not in request.headers:
+        return  # no body at all: the missing fields are named
+    if not _is_kind(kind or "", FORM_TYPE if forms else "application/json"):
+        raise refused("unsupported_media_type")
+
+
+def _is_kind(content_type: str, wanted: str) -> bool:
+    return content_type.partition(";")[0].strip().lower() == wanted
+
+
+def route_class_for(
+    context: WebContext, *, answer_problem: AnswerProblem = as_json, takes_forms: bool = False
+) -> type[GatepostRoute]:
+    """Make the route class of one router.
+
+    Args:
+        context: what the routes need.
+        answer_problem: how a problem is shown; pages show it as a page.
+        takes_forms: unsafe methods take form bodies instead of JSON.
+    """
+    return type(
+        "GatepostRoute",
+        (GatepostRoute,),
+        {
+            "context": context,
+            "answer_problem": staticmethod(answer_problem),
+            "takes_forms": takes_forms,
+            "methods_at": {},
+        },
+    )
