@@ -1,0 +1,59 @@
+"""Keys: RFC 5869 to the byte. Passwords: bounded, beside the event loop."""
+
+import asyncio
+import os
+import sys
+import threading
+
+import pytest
+from argon2 import PasswordHasher
+
+from gatepost.accounts import passwords
+from gatepost.accounts.keys import Keys, hkdf
+from gatepost.accounts.passwords import Passwords, cores
+from gatepost.errors import HashingBusy
+
+
+def test_hkdf_gives_what_rfc_5869_says() -> None:
+    """Test case 3 of the RFC's appendix: SHA-256 with empty salt and info."""
+    okm = hkdf(b"\x0b" * 22, b"", 42)
+    assert "8da4e775a563c18f715f802a063c5a31b8a11f5c5ee1879ec3454e5f3c738d2d9d201395faa4b61a96c8" == okm.hex()
+
+
+def test_every_use_has_a_key_of_its_own() -> None:
+    """A key that leaks from one use opens no other."""
+    keys = Keys(["a secret of the tests, long enough to be one"])
+    assert keys.signing("token verification") != keys.signing("token password_reset")
+
+
+async def test_a_password_is_hashed_in_nfc(  # S4: the same password on another keyboard
+) -> None:
+    """An é typed as one code point or as two is the same password."""
+    hasher = Passwords(memory_kib=8, time_cost=1, parallelism=1)
+    hashed = await hasher.hash("cafe\u0301 with cream")
+    assert PasswordHasher().verify(hashed, "caf\u00e9 with cream")
+    hasher.close()
+
+
+async def test_there_are_as_many_hashing_threads_as_cores_and_they_are_nice() -> None:
+    """More threads would only cost memory; nice ones leave the event loop quick."""
+    hasher = Passwords(memory_kib=8, time_cost=1, parallelism=1)
+    await asyncio.gather(*(hasher.hash(f"password number {n}") for n in range(40)))
+    threads = [thread for thread in threading.enumerate() if thread.name.startswith("gatepost-hash")]
+    assert 1 <= len(threads) <= cores()
+    if sys.platform == "linux":
+        niceness = {os.getpriority(os.PRIO_PROCESS, thread.native_id or 0) for thread in threads}
+        assert {min(19, os.getpriority(os.PRIO_PROCESS, 0) + passwords.NICENESS)} == niceness
+    hasher.close()
+
+
+async def test_a_full_queue_of_hashes_is_refused_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Beyond the bound the caller hears when to come again, and nothing is hashed."""
+    monkeypatch.setattr(passwords, "MAX_WAITING", 3)
+    hasher = Passwords(memory_kib=8, time_cost=1, parallelism=1)
+    results = await asyncio.gather(*(hasher.hash("a password") for _ in range(10)), return_exceptions=True)
+    assert (3, 7) == (
+        sum(isinstance(result, str) for result in results),
+        sum(isinstance(result, HashingBusy) and result.retry_after_s > 0 for result in results),
+    )
+    hasher.close()

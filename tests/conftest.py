@@ -1,0 +1,65 @@
+"""Parts shared by the tests: a database of its own for each, a clock that moves, flows on top of both."""
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from gatepost.accounts.gate import Gate
+from gatepost.accounts.keys import Keys
+from gatepost.accounts.passwords import Passwords
+from gatepost.database.sqlite import SqliteDatabase
+from gatepost.events import Event, Events
+from tests.support.clock import MovableClock
+from tests.support.flows import Flows
+
+
+@pytest.fixture
+async def database(tmp_path: Path) -> AsyncIterator[SqliteDatabase]:
+    """An empty, migrated database."""
+    opened = await SqliteDatabase.open(tmp_path / "gatepost.db", wait_for_owner_s=0)
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture
+def clock() -> MovableClock:
+    """A clock that runs, and can be moved."""
+    return MovableClock()
+
+
+@pytest.fixture
+def heard() -> list[Event]:
+    """Every event the flows and the worker emitted."""
+    return []
+
+
+@pytest.fixture
+def gate(database: SqliteDatabase, clock: MovableClock, heard: list[Event]) -> Gate:
+    """The account flows' parts with the default policy and the cheapest hashes."""
+    events = Events()
+    events.subscribe(heard.append)
+    return Gate(
+        database=database,
+        passwords=Passwords(memory_kib=8, time_cost=1, parallelism=1),
+        keys=Keys(["a secret of the tests, long enough to be one"]),
+        clock=clock,
+        events=events,
+        message_id_domain="gatepost.example",
+        reveal_accounts=False,
+        welcome="at_registration",
+        password_min_length=12,
+    )
+
+
+@pytest.fixture
+def flows(gate: Gate) -> Flows:
+    """The flows with the private answer."""
+    return Flows(gate)
+
+
+@pytest.fixture
+def revealing(gate: Gate) -> Flows:
+    """The flows where accounts may be revealed."""
+    return Flows(replace(gate, reveal_accounts=True))
