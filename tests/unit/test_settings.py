@@ -411,6 +411,7 @@ def test_a_bad_database_url_is_refused_without_repeating_it(url: str) -> None:
         ('"Acme, Inc." <a@b.example>', "Acme, Inc. <a@b.example>"),
         (" <a@b.example> ", "a@b.example"),
         ("gatepost@mail.test", "gatepost@mail.test"),
+        ("gatepost@localhost", "gatepost@localhost"),
     ],
 )
 def test_a_sender_is_an_address_with_or_without_a_name(text: str, expected: str) -> None:
@@ -419,7 +420,17 @@ def test_a_sender_is_an_address_with_or_without_a_name(text: str, expected: str)
 
 
 @pytest.mark.parametrize(
-    "text", ["Acme", "a@b@c.example", "Acme <a@b", "a@b.example, c@d.example", "A\r\nBcc: x <a@b.c>", "a@localhost"]
+    "text",
+    [
+        "Acme",
+        "a@b@c.example",
+        "Acme <a@b",
+        "a@b.example, c@d.example",
+        "A\r\nBcc: x <a@b.c>",
+        'A "B" C <a@b.example>',
+        "ü@b.example",
+        "a@elsewhere",
+    ],
 )
 def test_a_bad_sender_is_refused(text: str) -> None:
     """One address, and nothing that could become a header field of its own."""

@@ -127,15 +127,24 @@ def sender(value: object) -> str:
     if match is None:
         raise ValueError("must be an address or Name <address>, for example Acme <hello@acme.example>")
     address = (match["named"] or match["bare"]).strip()
-    try:
-        validate_email(address, check_deliverability=False, strict=True, test_environment=True)
-    except EmailNotValidError:
-        valid = False
-    else:
-        valid = True
-    if not valid:
+    if not _is_address(address):
         raise ValueError("holds no valid address, for example Acme <hello@acme.example>")
     name = (match["name"] or "").strip()
     if len(name) > 1 and name[0] == name[-1] == '"':
         name = name[1:-1].strip()
+    if '"' in name:
+        raise ValueError("has a quotation mark within the name; leave it out")
     return f"{name} <{address}>" if name else address
+
+
+def _is_address(address: str) -> bool:
+    local_part, _, domain = address.rpartition("@")
+    if not local_part.isascii():
+        return False  # not every server takes such a message
+    # A name without a dot is fine on this machine only. `test_environment` means that names under .test are taken.
+    checked = f"{local_part}@localhost.test" if domain == "localhost" else address
+    try:
+        validate_email(checked, check_deliverability=False, strict=True, test_environment=True)
+    except EmailNotValidError:
+        return False
+    return True

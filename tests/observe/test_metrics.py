@@ -1,0 +1,126 @@
+"""Metrics: what is counted, and that no label can grow without bound."""
+
+import pytest
+from prometheus_client import REGISTRY
+from prometheus_client.parser import text_string_to_metric_families
+
+from gatepost.events import (
+    Event,
+    MessageAccepted,
+    MessageDeferred,
+    MessageEvent,
+    MessageGivenBack,
+    RegistrationReceived,
+    RequestAnswered,
+)
+from gatepost.observe.metrics import MAX_ROUTES, Metrics
+
+
+def sample(metrics: Metrics, name: str, **labels: str) -> float | None:
+    text = metrics.exposition({"queued": 3, "accepted": 5}, 1.5).decode()
+    for family in text_string_to_metric_families(text):
+        for found in family.samples:
+            if found.name == name and found.labels == labels:
+                return float(found.value)
+    return None
+
+
+def settled(kind: type[MessageEvent], outcome: str | None, since_enqueued_ms: int = 0) -> MessageEvent:
+    return kind(
+        message="m",
+        template="welcome",
+        recipient="a***@example.com",
+        claim_number=1,
+        attempt=1,
+        outcome=outcome,
+        since_enqueued_ms=since_enqueued_ms,
+    )
+
+
+def registered(outcome: str) -> Event:
+    return RegistrationReceived(request_id="r", outcome=outcome, account_id=None, recipient="", messages=())
+
+
+def answered(route: str, status: int = 202, method: str = "POST") -> Event:
+    return RequestAnswered(request_id="r", method=method, route=route, status=status, duration_ms=4)
+
+
+def counted(*happened: Event) -> Metrics:
+    metrics = Metrics()
+    for event in happened:
+        metrics.on_event(event)
+    return metrics
+
+
+def test_registrations_are_counted_by_outcome() -> None:
+    """Each outcome is a series, and begins at 0, so that its first event is an increase."""
+    metrics = counted(registered("created"), registered("created"), registered("taken"))
+    assert sample(metrics, "gatepost_registrations_total", outcome="created") == 2
+    assert sample(metrics, "gatepost_registrations_total", outcome="taken") == 1
+    assert sample(metrics, "gatepost_registrations_total", outcome="waiting") == 0
+
+
+def test_tries_are_counted_by_outcome_and_moves_by_state() -> None:
+    """A try has an outcome; a message given back before a dialogue has none and counts as no try."""
+    metrics = counted(
+        settled(MessageAccepted, "accepted"),
+        settled(MessageDeferred, "unreachable"),
+        settled(MessageDeferred, "transient"),
+        settled(MessageGivenBack, None),
+    )
+    assert sample(metrics, "gatepost_attempts_total", outcome="accepted") == 1
+    assert sample(metrics, "gatepost_attempts_total", outcome="unreachable") == 1
+    assert sample(metrics, "gatepost_messages_settled_total", state="deferred") == 2
+    assert sample(metrics, "gatepost_messages_settled_total", state="queued") == 1
+    assert sample(metrics, "gatepost_attempts_total", outcome="other") is None
+
+
+def test_the_way_to_acceptance_is_a_histogram_in_seconds() -> None:
+    """Only accepted messages are in it."""
+    metrics = counted(settled(MessageAccepted, "accepted", 40), settled(MessageDeferred, "transient", 5000))
+    assert sample(metrics, "gatepost_enqueued_to_accepted_seconds_count") == 1
+    assert sample(metrics, "gatepost_enqueued_to_accepted_seconds_sum") == pytest.approx(0.04)
+    assert sample(metrics, "gatepost_enqueued_to_accepted_seconds_bucket", le="0.05") == 1
+    assert sample(metrics, "gatepost_enqueued_to_accepted_seconds_bucket", le="0.025") == 0
+
+
+def test_the_depth_is_what_the_database_says_at_the_scrape() -> None:
+    """Depth and age are handed in with every scrape; a state that is gone leaves no stale number."""
+    metrics = Metrics()
+    assert sample(metrics, "gatepost_queue_depth", state="queued") == 3
+    assert sample(metrics, "gatepost_oldest_waiting_seconds") == 1.5
+    later = metrics.exposition({"accepted": 8}, 0).decode()
+    assert 'gatepost_queue_depth{state="accepted"} 8.0' in later
+    assert 'state="queued"' not in later
+
+
+def test_answers_are_counted_by_route_and_status() -> None:
+    """The route is the template of the path."""
+    metrics = counted(answered("/auth/register"), answered("/auth/register", 422), answered("/auth/register", 422))
+    assert sample(metrics, "gatepost_http_requests_total", method="POST", route="/auth/register", status="422") == 2
+    assert sample(metrics, "gatepost_http_request_duration_seconds_count", route="/auth/register") == 3
+    assert sample(metrics, "gatepost_http_request_duration_seconds_sum", route="/auth/register") == pytest.approx(0.012)
+
+
+def test_no_label_grows_without_bound() -> None:
+    """Paths, methods and outcomes nobody knows share one series each."""
+    metrics = counted(
+        *(answered(f"/{number}") for number in range(1_000)),
+        *(answered("/0", method=f"M{number}") for number in range(1_000)),
+        *(answered("/0", status=status) for status in (0, 99, 600, 9999)),
+        *(registered(f"outcome {number}") for number in range(1_000)),
+        *(settled(MessageAccepted, f"outcome {number}") for number in range(1_000)),
+    )
+    text = metrics.exposition({}, 0).decode()
+    assert text.count("gatepost_http_request_duration_seconds_count") == MAX_ROUTES + 1
+    assert text.count("gatepost_http_requests_total{") == MAX_ROUTES + 3
+    assert text.count("gatepost_registrations_total{") == 5
+    assert text.count("gatepost_attempts_total{") == 1
+
+
+def test_two_gateposts_share_no_numbers() -> None:
+    """Each has a registry of its own, and the process-wide one stays the host's."""
+    first, second = counted(registered("created")), Metrics()
+    assert sample(first, "gatepost_registrations_total", outcome="created") == 1
+    assert sample(second, "gatepost_registrations_total", outcome="created") == 0
+    assert [family.name for family in REGISTRY.collect() if family.name.startswith("gatepost")] == []
