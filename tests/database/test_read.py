@@ -1,0 +1,85 @@
+"""The contract of `read`, shown on a real file."""
+
+import asyncio
+import threading
+
+import pytest
+from sqlalchemy import Connection
+from sqlalchemy.exc import OperationalError
+from tests.database.conftest import held_writer, note, notes
+
+from gatepost.database.readers import MAX_WAITING_READS, READ_THREADS
+from gatepost.database.sqlite import SqliteDatabase
+from gatepost.errors import DatabaseBusy
+
+
+async def test_a_read_does_not_wait_for_a_write(database: SqliteDatabase) -> None:
+    """While a transaction is open a read answers, with what was committed before."""
+    await database.write(note("a"))
+    async with held_writer(database):
+        assert ["a"] == await database.read(notes)
+
+
+async def test_a_query_sees_one_moment(database: SqliteDatabase) -> None:
+    """What is committed while a query runs is not in it, and is in the next."""
+    looked, go_on = threading.Event(), threading.Event()
+
+    def twice(connection: Connection) -> tuple[list[str], list[str]]:
+        first = notes(connection)
+        looked.set()
+        go_on.wait()
+        return first, notes(connection)
+
+    reading = asyncio.create_task(database.read(twice))
+    await asyncio.to_thread(looked.wait)
+    await database.write(note("a"))
+    go_on.set()
+    assert ([], []) == await reading
+    assert ["a"] == await database.read(notes)
+
+
+@pytest.mark.parametrize("unlock", ["SELECT 1", "PRAGMA query_only=OFF"])
+async def test_a_query_cannot_write(database: SqliteDatabase, unlock: str) -> None:
+    """An INSERT in a query is a bug, told as what it is, and nothing in SQL can allow it."""
+
+    def query(connection: Connection) -> None:
+        connection.exec_driver_sql(unlock)
+        note("a")(connection)
+
+    with pytest.raises(OperationalError, match="readonly"):
+        await database.read(query)
+    assert [] == await database.read(notes)
+
+
+async def test_reads_run_on_their_own_named_threads(database: SqliteDatabase) -> None:
+    """A stack dump tells who reads."""
+    name = await database.read(lambda _: threading.current_thread().name)
+    assert name.startswith("gatepost-read")
+
+
+async def test_the_queue_of_reads_is_bounded(database: SqliteDatabase) -> None:
+    """One read more than may wait is refused at once; the others are answered."""
+    go_on = threading.Event()
+    reads = [
+        asyncio.create_task(database.read(lambda _: go_on.wait())) for _ in range(READ_THREADS + MAX_WAITING_READS)
+    ]
+    await asyncio.sleep(0)  # each task runs up to its place in the queue
+    with pytest.raises(DatabaseBusy):
+        await database.read(notes)
+    go_on.set()
+    assert all(await asyncio.gather(*reads))
+    assert [] == await database.read(notes)
+
+
+async def test_a_read_whose_caller_left_gives_its_place_back(database: SqliteDatabase) -> None:
+    """Cancelled reads, waiting or running, leave the threads and the places free."""
+    for _ in range(3):
+        go_on = threading.Event()
+        waits = go_on.wait
+        reads = [asyncio.create_task(database.read(lambda _, waits=waits: waits())) for _ in range(MAX_WAITING_READS)]
+        await asyncio.sleep(0)
+        for read in reads:
+            read.cancel()
+        go_on.set()
+        await asyncio.wait(reads)
+        assert [] == await database.read(notes)
