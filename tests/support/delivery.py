@@ -1,0 +1,117 @@
+"""A worker over a real database and a real SMTP server, and what it did."""
+
+import asyncio
+import uuid
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from typing import Any
+
+from gatepost.clock import Clock
+from gatepost.database.connection import Database
+from gatepost.delivery.attempt import Desk
+from gatepost.delivery.ring import Ring
+from gatepost.delivery.worker import Prepare, Worker
+from gatepost.events import Event, Events
+from gatepost.mail.draft import Draft
+from gatepost.outbox.claim import Claimed
+from gatepost.outbox.enqueue import enqueue
+from gatepost.outbox.search import MessageDetail, find
+from gatepost.transport.server import Server
+from gatepost.transport.smtp import SmtpTransport
+from gatepost.transport.transport import Envelope, Transport
+
+DEADLINE_S = 20.0
+
+
+def smtp_to(
+    port: int, *, connections: int = 8, attempt_timeout_s: float = 10, final_reply_timeout_s: float = 10
+) -> Any:
+    """The SMTP transport to a server on loopback."""
+    return SmtpTransport(
+        [Server(host="127.0.0.1", port=port, tls="none")],
+        connections=connections,
+        attempt_timeout_s=attempt_timeout_s,
+        final_reply_timeout_s=final_reply_timeout_s,
+    )
+
+
+def compose_plainly(claimed: Claimed, values: Mapping[str, str], now_ms: int) -> Envelope:
+    """The shortest message there is: composing has tests of its own."""
+    content = (
+        f"Message-ID: {claimed.message_id}\r\nFrom: <a@gatepost.example>\r\nTo: <{claimed.recipient}>\r\n"
+        f"Subject: {claimed.template}\r\nDate: Mon, 23 Nov 2026 05:00:00 +0000\r\n\r\n{values.get('link', '')}\r\n"
+    )
+    return Envelope("bounce@gatepost.example", claimed.recipient, content.encode())
+
+
+class Delivery:
+    """One worker and everything it touches."""
+
+    def __init__(
+        self,
+        database: Database,
+        transport: Transport,
+        clock: Clock,
+        *,
+        slots: int = 8,
+        prepare: Prepare | None = None,
+        compose: Callable[[Claimed, Mapping[str, str], int], Envelope] = compose_plainly,
+    ) -> None:
+        self.database = database
+        self.clock = clock
+        self.ring = Ring()
+        self.events = Events()
+        self.heard: list[Event] = []
+        self._changed = asyncio.Event()
+        self.events.subscribe(self._hear)
+        desk = Desk(database, transport, compose, clock, self.events)
+        self.worker = Worker(
+            desk, self.ring, prepare=prepare or (lambda tx, claimed, now_ms: {}), owner="test", slots=slots, chores=()
+        )
+
+    def _hear(self, event: Event) -> None:
+        self.heard.append(event)
+        self._changed.set()
+
+    def of(self, kind: type[Event]) -> list[Any]:
+        """Every event of one kind so far."""
+        return [event for event in self.heard if isinstance(event, kind)]
+
+    async def wait_for(self, kind: type[Event], count: int = 1) -> list[Any]:
+        """Wait until as many events of one kind were heard."""
+        async with asyncio.timeout(DEADLINE_S):
+            while len(found := self.of(kind)) < count:
+                self._changed.clear()
+                await self._changed.wait()
+        return found
+
+    async def enqueue(self, count: int = 1, **changes: Any) -> list[uuid.UUID]:
+        """Promise messages and ring the bell, as an endpoint does."""
+        fields: dict[str, Any] = {
+            "template": "welcome",
+            "locale": "en",
+            "recipient": "mira@example.com",
+            "recipient_key": "mira@example.com",
+        }
+        draft = Draft(**(fields | changes))
+        now_ms = self.clock.now_ms()
+        ids = await self.database.write(
+            lambda tx: [enqueue(tx, draft, now_ms=now_ms, domain="gatepost.example").id for _ in range(count)]
+        )
+        self.ring.ring()
+        return ids
+
+    async def find(self, row_id: uuid.UUID) -> MessageDetail:
+        """One message with its attempts."""
+        found = await self.database.read(lambda connection: find(connection, row_id))
+        assert found is not None
+        return found
+
+    @asynccontextmanager
+    async def running(self, grace_s: float = 5.0) -> AsyncIterator[None]:
+        """Run the worker; stop it at the end."""
+        await self.worker.start()
+        try:
+            yield
+        finally:
+            await self.worker.stop(grace_s, asyncio.Event())

@@ -1,0 +1,93 @@
+"""Where a reply leads."""
+
+import uuid
+from typing import Any
+
+import pytest
+
+from gatepost.delivery.retry import MAX_UNREACHABLE_DELAY_S, judge
+from gatepost.mail.draft import IfUnknown
+from gatepost.outbox.claim import Claimed
+from gatepost.outbox.lifecycle import State
+from gatepost.transport.reply import Outcome, Phase, Reply
+
+NOW_MS = 1_000_000
+MIDDLE = 0.5  # the chance that neither shortens nor lengthens a delay
+
+
+def _claimed(**changes: Any) -> Claimed:
+    fields: dict[str, Any] = {
+        "id": uuid.UUID(int=7),
+        "owner": "worker",
+        "claim_number": 1,
+        "attempts": 0,
+        "unknowns": 0,
+        "template": "verification",
+        "locale": "en",
+        "recipient": "a@example.com",
+        "values": {},
+        "message_id": "<a@b>",
+        "account_id": None,
+        "token_id": None,
+        "request_id": None,
+        "priority": 0,
+        "if_unknown": IfUnknown.AGAIN,
+        "created_at": 0,
+        "expires_at": NOW_MS + 48 * 3_600_000,
+    }
+    return Claimed(**(fields | changes))
+
+
+def _delay_s(outcome: Outcome, attempts: int, chance: float = MIDDLE, **changes: Any) -> float:
+    verdict = judge(Reply(outcome, Phase.RCPT), _claimed(attempts=attempts, **changes), NOW_MS, chance)
+    assert State.DEFERRED is verdict.state
+    assert verdict.due_at is not None
+    return (verdict.due_at - NOW_MS) / 1000
+
+
+def test_the_first_delay_is_five_seconds_and_each_next_one_twice_as_long() -> None:
+    """5, 10, 20 … seconds, never more than an hour."""
+    assert [5, 10, 20, 40, 80] == [_delay_s(Outcome.TRANSIENT, attempts) for attempts in range(5)]
+    assert {3600} == {_delay_s(Outcome.TRANSIENT, attempts) for attempts in (10, 100, 10_000)}
+
+
+def test_messages_that_failed_together_come_back_spread() -> None:
+    """A fifth earlier to a fifth later."""
+    assert (4.0, 5.0) == (_delay_s(Outcome.TRANSIENT, 0, chance=0), _delay_s(Outcome.TRANSIENT, 0, chance=0.5))
+    assert 5.99 < _delay_s(Outcome.TRANSIENT, 0, chance=0.999) < 6
+
+
+def test_an_outage_never_makes_a_message_wait_for_long() -> None:
+    """It is not the message's fault: a minute, however often the server was away."""
+    assert MAX_UNREACHABLE_DELAY_S == _delay_s(Outcome.UNREACHABLE, 50)
+
+
+def test_no_retry_is_due_after_the_message_has_expired() -> None:
+    """At its end it is looked at once more, and found expired."""
+    assert 2.0 == _delay_s(Outcome.TRANSIENT, 9, expires_at=NOW_MS + 2_000)
+    assert 0.0 == _delay_s(Outcome.TRANSIENT, 9, expires_at=NOW_MS - 2_000)
+
+
+def test_a_permanent_failure_is_not_tried_again() -> None:
+    """5yz: failed at once, with the reason."""
+    verdict = judge(Reply(Outcome.PERMANENT, Phase.RCPT, 550), _claimed(), NOW_MS, MIDDLE)
+    assert (State.FAILED, "refused", None) == (verdict.state, verdict.reason, verdict.due_at)
+
+
+def test_an_accepted_message_is_accepted() -> None:
+    """2yz after the final dot."""
+    verdict = judge(Reply(Outcome.ACCEPTED, Phase.FINAL_REPLY, 250), _claimed(), NOW_MS, MIDDLE)
+    assert (State.ACCEPTED, True) == (verdict.state, verdict.counted)
+
+
+@pytest.mark.parametrize(("policy", "due"), [(IfUnknown.AGAIN, NOW_MS + 30_000), (IfUnknown.NEVER_TWICE, None)])
+def test_what_may_have_been_taken_follows_its_policy(policy: IfUnknown, due: int | None) -> None:
+    """A second verification does no harm, a second welcome does."""
+    verdict = judge(Reply(Outcome.UNKNOWN, Phase.FINAL_REPLY), _claimed(if_unknown=policy), NOW_MS, MIDDLE)
+    assert (State.UNKNOWN, due, True) == (verdict.state, verdict.due_at, verdict.perhaps_taken)
+
+
+def test_a_message_that_is_no_longer_ours_has_no_verdict() -> None:
+    """Somebody else settles it; judging it is a mistake of ours."""
+    with pytest.raises(ValueError, match="no longer ours"):
+        judge(Reply(Outcome.NOT_OURS, Phase.RCPT), _claimed(), NOW_MS, MIDDLE)
