@@ -9,18 +9,26 @@ import signal
 import sys
 from pathlib import Path
 
+from gatepost.database.sqlite import SqliteDatabase
 from tests.database.conftest import create_notes, note
 
-from gatepost.database.sqlite import SqliteDatabase
+
+def fork_a_child() -> int:
+    """Fork, and return once the child runs: it then waits for a signal."""
+    ready, started = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.write(started, b".")
+        signal.pause()
+    os.read(ready, 1)
+    return child
 
 
 async def own(path: Path, fork: bool) -> None:
     database = await SqliteDatabase.open(path, wait_for_owner_s=0)
     await database.write(create_notes)
     await database.write(note("by the owner"))
-    child = os.fork() if fork else 0
-    if fork and child == 0:
-        signal.pause()
+    child = fork_a_child() if fork else 0
     sys.stdout.write(f"open {child}\n")
     sys.stdout.flush()
     await asyncio.to_thread(sys.stdin.read)

@@ -9,11 +9,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.database.conftest import notes, notes_database
 
 from gatepost.database.file_lock import FileLock
 from gatepost.database.sqlite import SqliteDatabase
 from gatepost.errors import DatabaseInUse
+from tests.database.conftest import notes, notes_database
 
 _PATIENCE_S = 20
 
@@ -25,7 +25,7 @@ def owner(path: Path, *options: str) -> Iterator[tuple[subprocess.Popen[str], in
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         word, child = process.stdout.readline().split()
-        assert word == "open"
+        assert "open" == word
         try:
             yield process, int(child)
         finally:

@@ -3,10 +3,10 @@
 import sqlite3
 
 import pytest
-from tests.database.conftest import BUSY_TIMEOUT_MS, note, notes, outcomes_of_a_group
 
 from gatepost.database.sqlite import SqliteDatabase
 from gatepost.errors import DatabaseUnavailable, StartRefused
+from tests.database.conftest import BUSY_TIMEOUT_MS, note, notes, outcomes_of_a_group
 
 
 async def test_a_foreign_write_lock_is_told_after_the_busy_timeout(database: SqliteDatabase) -> None:

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Connection
 from sqlalchemy.exc import OperationalError
-from tests.database.conftest import note, notes, notes_database, outcomes_of_a_group
-from tests.support.disk import SmallDisk, small_disk
 
 from gatepost.database.sqlite import SqliteDatabase
 from gatepost.errors import DatabaseUnavailable
+from tests.database.conftest import note, notes, notes_database, outcomes_of_a_group
+from tests.support.disk import SmallDisk, small_disk
 
 _DISK_KIB = 4_096
 _PAGES_KIB = 24

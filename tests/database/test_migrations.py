@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 from alembic.script import ScriptDirectory
 from sqlalchemy.exc import OperationalError
-from tests.database.tables import schema_of_the_file, schema_of_the_tables
 
 from gatepost.database import schema
 from gatepost.database.opening import open_for_reading
 from gatepost.database.schema import current_revision, head_revision
 from gatepost.database.sqlite import SqliteDatabase
 from gatepost.errors import SchemaTooNew, StartRefused
+from tests.database.tables import schema_of_the_file, schema_of_the_tables
 
 
 async def migrated(path: Path) -> Path:

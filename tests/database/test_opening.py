@@ -7,13 +7,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.database.conftest import note, notes, notes_database
-from tests.database.test_file_lock import owner
-from tests.support.disk import small_disk
 
 from gatepost.database.opening import open_database, open_for_reading, sqlite_path
 from gatepost.database.sqlite import SqliteDatabase
 from gatepost.errors import StartRefused
+from tests.database.conftest import note, notes, notes_database
+from tests.database.test_file_lock import owner
+from tests.support.disk import small_disk
 
 
 @pytest.fixture

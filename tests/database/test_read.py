@@ -6,11 +6,11 @@ import threading
 import pytest
 from sqlalchemy import Connection
 from sqlalchemy.exc import OperationalError
-from tests.database.conftest import held_writer, note, notes
 
 from gatepost.database.readers import MAX_WAITING_READS, READ_THREADS
 from gatepost.database.sqlite import SqliteDatabase
 from gatepost.errors import DatabaseBusy
+from tests.database.conftest import held_writer, note, notes
 
 
 async def test_a_read_does_not_wait_for_a_write(database: SqliteDatabase) -> None:

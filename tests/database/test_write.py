@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import IntegrityError, OperationalError
-from tests.database.conftest import held_writer, note, notes, notes_database, outcomes_of_a_group
 
 from gatepost.database.sqlite import SqliteDatabase
 from gatepost.database.work import WorkRefused
 from gatepost.database.writer import MAX_GROUP_WORKS, MAX_WAITING_WORKS
 from gatepost.errors import DatabaseBusy, DatabaseUnavailable
+from tests.database.conftest import held_writer, note, notes, notes_database, outcomes_of_a_group
 
 
 class Declined(Exception):

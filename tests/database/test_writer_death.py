@@ -5,10 +5,10 @@ import ctypes
 import threading
 
 import pytest
-from tests.database.conftest import note
 
 from gatepost.database.sqlite import SqliteDatabase
 from gatepost.errors import DatabaseUnavailable
+from tests.database.conftest import note
 
 
 class Bug(BaseException):

@@ -18,10 +18,10 @@ from pathlib import Path
 from alembic.autogenerate import produce_migrations, render_python_code
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import create_engine
-from tests.database.tables import all_tables, all_triggers
 
 from gatepost.database.columns import RowId
 from gatepost.database.sqlite import SqliteDatabase
+from tests.database.tables import all_tables, all_triggers
 
 _FIRST = '''"""The first tables: accounts, candidates and tokens; messages and attempts."""
 # ruff: noqa: E501 (a rule reads best on one line)
