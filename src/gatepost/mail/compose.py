@@ -37,7 +37,7 @@ _EXPECTED = sorted(HEADER_FIELDS)
 
 _FIELD_NAME = re.compile(rb"^([!-9;-~]+):", re.MULTILINE)
 _MESSAGE_ID = re.compile(r"<[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]+@[A-Za-z0-9.-]+>")
-_LINK = re.compile(r"https?://[!-~]+")
+_LINK = re.compile(r"https?://[^\s<>\"]+")
 _CONTROL = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _LINE_END = re.compile(r"\r\n?")
 
@@ -132,8 +132,8 @@ class Composer:
             "when": clean_line(values.get("when", "")),
         }
         if "link" in values:
-            if not _LINK.fullmatch(values["link"]):
-                raise ComposeError("The link of a message must be an absolute URL in ASCII.")
+            if not (_LINK.fullmatch(values["link"]) and values["link"].isprintable()):
+                raise ComposeError("The link of a message must be an absolute URL.")
             printable["link"] = values["link"]
         return printable
 

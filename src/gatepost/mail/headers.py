@@ -12,10 +12,10 @@ from gatepost.mail.address import wire_address
 from gatepost.mail.names import clean_line
 
 FOLD_AT = 78  # RFC 5322, 2.1.1: a line should not be longer
-_ENCODED_WORD_BYTES = 45  # 60 characters in base64: with "=?utf-8?b?…?=" within the 75 of RFC 2047, 2
+_ENCODED_WORD_BYTES = 42  # 56 characters in base64: with "=?utf-8?b?…?=" and "Subject: " within a line
 
 _PLAIN_PHRASE = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?: [A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*")
-_SENDER = re.compile(r"\s*(?:\"?(?P<name>[^<>\"]*?)\"?\s*<(?P<boxed>[^<>\s]+)>|(?P<bare>[^<>\s]+))\s*")
+_SENDER = re.compile(r"\s*(?:(?P<name>[^<>]*)<(?P<boxed>[^<>\s]+)>|(?P<bare>[^<>\s]+))\s*")
 _OWN_HOST = re.compile(r"(?=.{3,254}\Z)[A-Za-z0-9._+-]{1,64}@(?P<domain>[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*)")
 
 
@@ -50,7 +50,10 @@ def parse_sender(text: str) -> Sender:
             raise SettingsError("SENDER is no address that mail can come from.") from None
     if not address.isascii():
         raise SettingsError("SENDER must be ASCII before the @-sign: not every server takes anything else.")
-    return Sender(name=clean_line(found["name"] or ""), address=address)
+    name = (found["name"] or "").strip()
+    if len(name) > 1 and name[0] == name[-1] == '"':
+        name = name[1:-1]
+    return Sender(name=clean_line(name), address=address)
 
 
 def unstructured(name: str, text: str) -> str:

@@ -1,0 +1,267 @@
+"""Composing: the standard library reads back what was meant, whatever the names are; the check sees what is wrong."""
+
+from email import message_from_bytes, policy
+from email.message import EmailMessage
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gatepost.errors import ComposeError, InvalidRecipient, SettingsError, TemplateError
+from gatepost.mail.compose import HEADER_FIELDS, Composed, Composer, check_message, printed_instant
+from gatepost.mail.names import clean_name
+from gatepost.mail.templates import Templates
+from tests.unit.mail.hostile import NAMES_IN_UNIT_TESTS, names
+from tests.unit.mail.test_templates import MESSAGES, write
+
+LINK = "https://acme.example/verify?token=AbCd-1_2" + "x" * 80
+MESSAGE_ID = "<0190a5c3d7f87cc2@acme.example>"
+NOW_MS = 1_777_816_920_999
+TEMPLATES = Templates()
+COMPOSER = Composer(
+    TEMPLATES, sender="Acme <hello@acme.example>", product_name="Acme", public_url="https://acme.example"
+)
+
+
+def compose(
+    name: str = "Ada",
+    *,
+    template: str = "verification",
+    recipient: str = "ada@example.com",
+    message_id: str = MESSAGE_ID,
+    link: str = LINK,
+    composer: Composer = COMPOSER,
+) -> Composed:
+    return composer.compose(
+        template=template,
+        locale="en",
+        recipient=recipient,
+        message_id=message_id,
+        values={"name": name, "link": link},
+        now_ms=NOW_MS,
+    )
+
+
+def read(content: bytes) -> EmailMessage:
+    message = message_from_bytes(content, _class=EmailMessage, policy=policy.default)
+    assert isinstance(message, EmailMessage)
+    assert [] == message.defects
+    return message
+
+
+def parts(content: bytes) -> tuple[str, str]:
+    text, page = read(content).iter_parts()
+    assert isinstance(text, EmailMessage)
+    assert isinstance(page, EmailMessage)
+    assert ["text/plain", "text/html"] == [text.get_content_type(), page.get_content_type()]
+    return text.get_content().replace("\r\n", "\n"), page.get_content().replace("\r\n", "\n")
+
+
+def with_body(folder: Path, body: str) -> Composer:
+    templates = Templates(write(folder, body_txt=body))
+    return Composer(templates, sender="hello@acme.example", product_name="Acme", public_url="https://acme.example")
+
+
+@pytest.mark.parametrize("template", MESSAGES)
+def test_a_message_says_who_to_whom_what_and_when(template: str) -> None:
+    """Every message has its header fields, each once and as meant."""
+    composed = compose(template=template)
+    message = read(composed.content)
+    assert ("hello@acme.example", "ada@example.com") == (composed.return_path, composed.recipient)
+    assert {
+        "Date": "Sun, 03 May 2026 14:02:00 +0000",
+        "From": "Acme <hello@acme.example>",
+        "To": "ada@example.com",
+        "Subject": TEMPLATES.render(template, "en", {"product_name": "Acme"} | _UNUSED).subject,
+        "Message-ID": MESSAGE_ID,
+        "Auto-Submitted": "auto-generated",
+        "List-Id": f"<{template.replace('_', '-')}.acme.example>",
+        "MIME-Version": "1.0",
+        "Content-Type": 'multipart/alternative; boundary="=_gatepost_alternative"',
+    } == {name: str(value) for name, value in message.items()}
+
+
+_UNUSED = {"name": "", "email": "", "link": "", "when": "", "public_url": ""}
+
+
+def test_a_message_composed_twice_is_the_same_to_the_byte() -> None:
+    """Copies of one message cannot differ by chance: nothing in it is random."""
+    assert compose() == compose()
+
+
+def test_the_text_comes_first_and_both_parts_carry_the_link_unbroken() -> None:
+    """A link longer than a line survives the encoding."""
+    text, page = parts(compose().content)
+    assert LINK in text.split("\n")
+    assert 3 == page.count(LINK)
+
+
+def test_everything_is_short_lines_of_ascii() -> None:
+    """No server can have a reason to change the message on its way."""
+    content = compose("Jürgen 李小龙").content
+    assert content.isascii()
+    assert max(map(len, content.split(b"\r\n"))) <= 78
+
+
+@pytest.mark.parametrize("sender", ["Bücher & Söhne <hello@acme.example>", "hello@acme.example", "gatepost@localhost"])
+def test_only_the_setting_is_the_sender(sender: str) -> None:
+    """From and the return path come from the setting, whatever a name says."""
+    composer = Composer(TEMPLATES, sender=sender, product_name="Bücher & Söhne", public_url="https://acme.example")
+    composed = compose("Evil <evil@evil.example>", composer=composer)
+    (author,) = read(composed.content)["From"].addresses
+    assert sender == (f"{author.display_name} <{author.addr_spec}>" if author.display_name else author.addr_spec)
+    assert composed.return_path == author.addr_spec
+    assert "Confirm your email address for Bücher & Söhne" == read(composed.content)["Subject"]
+
+
+def test_a_sender_that_is_none_is_refused_at_once() -> None:
+    """A wrong setting is told at the start, not by the first message."""
+    with pytest.raises(SettingsError, match="SENDER"):
+        Composer(TEMPLATES, sender="Acme", product_name="Acme", public_url="https://acme.example")
+
+
+def test_a_domain_in_another_script_goes_out_in_ascii() -> None:
+    """To and RCPT name the domain by its A-labels; the person reads it as typed."""
+    composed = compose(recipient="ada@bücher.example")
+    assert "ada@xn--bcher-kva.example" == composed.recipient == read(composed.content)["To"]
+    assert composed.content.isascii()
+    assert "ada@bücher.example" in parts(composed.content)[0]
+
+
+def test_a_local_part_in_another_script_stands_in_to_and_nowhere_else() -> None:
+    """Only To is UTF-8 then (RFC 6532), and the transport sees by the recipient that its server must take that."""
+    composed = compose(recipient="用户@example.com")
+    assert "用户@example.com" == composed.recipient
+    assert ["To: 用户@example.com"] == [line.decode() for line in composed.content.split(b"\r\n") if not line.isascii()]
+
+
+@pytest.mark.parametrize(
+    "recipient", ["", "ada", "ada@example.com\r\nBcc: b@evil.example", "a,b@example.com", "a@[192.0.2.1]"]
+)
+def test_a_poisoned_recipient_is_refused(recipient: str) -> None:
+    """What is no address is never written, whatever the row says."""
+    with pytest.raises(InvalidRecipient):
+        compose(recipient=recipient)
+
+
+@pytest.mark.parametrize("message_id", ["", "x", "x@y", "<x>", "<x@y>\r\nBcc: b@evil.example", "<x y@z>", "<x@y><x@z>"])
+def test_a_poisoned_message_id_is_refused(message_id: str) -> None:
+    """A Message-ID is exactly one."""
+    with pytest.raises(ComposeError):
+        compose(message_id=message_id)
+
+
+@pytest.mark.parametrize(
+    "link", ["", "javascript:alert(1)", "/verify", "https://a.example/ b", "https://a.example/\u202e"]
+)
+def test_a_link_that_is_no_url_is_refused(link: str) -> None:
+    """A button never leads anywhere but to a web page."""
+    with pytest.raises(ComposeError):
+        compose(link=link)
+
+
+def test_an_unknown_template_is_named() -> None:
+    """There is no message without a template."""
+    with pytest.raises(TemplateError, match="goodbye"):
+        compose(template="goodbye")
+
+
+def test_no_hostile_name_adds_a_field_or_ends_a_line() -> None:
+    """Of the whole corpus no name adds, ends or changes anything but the greeting."""
+    expected = read(compose("").content).items()
+    for name in names(NAMES_IN_UNIT_TESTS):
+        content = compose(name).content
+        assert content.count(b"\r\n") == content.count(b"\r") == content.count(b"\n")
+        assert expected == read(content).items()
+
+
+@settings(max_examples=60, deadline=None, derandomize=True)
+@given(st.text(st.characters(), max_size=60), st.sampled_from(MESSAGES))
+def test_any_name_is_read_back_in_the_greeting(name: str, template: str) -> None:
+    """The parts come back from the standard library's parser exactly as they were rendered."""
+    content = compose(name, template=template).content
+    values = {"product_name": "Acme", "public_url": "https://acme.example", "email": "ada@example.com", "when": ""}
+    rendered = TEMPLATES.render(template, "en", {**values, "name": clean_name(name), "link": LINK})
+    assert (rendered.text.strip(), rendered.html.strip()) == parts(content)
+
+
+SMUGGLED = (
+    "\n.\n",
+    "\r.\r",
+    "\r\n.\r\n",
+    "\n.\r\n",
+    "\r\n.\n",
+    "\x00",
+    "\n.\nMAIL FROM:<a@evil.example>\n",
+    "\n\x00.\n",
+)
+
+
+@pytest.mark.parametrize("smuggled", SMUGGLED)
+def test_no_body_holds_an_end_of_data(tmp_path: Path, smuggled: str) -> None:
+    """A dot never stands alone on a line and no line end is half a one, so no server sees two messages."""
+    content = compose(template="hello", composer=with_body(tmp_path, f"before{smuggled}after")).content
+    assert b"\x00" not in content
+    assert b"." not in content.replace(b"\r\n", b"\n").replace(b"\r", b"\n").split(b"\n")
+    assert content.count(b"\r\n") == content.count(b"\r") == content.count(b"\n")
+    text, _ = parts(content)
+    assert f"before{smuggled}after".replace("\r\n", "\n").replace("\r", "\n") == text.rstrip("\n")
+
+
+@settings(max_examples=100, deadline=None, derandomize=True)
+@given(
+    st.text(st.sampled_from("ab é=._-\t\r\n\x00\x85\u2028李") | st.characters(exclude_categories=["Cs"]), max_size=300)
+)
+def test_any_text_is_read_back(tmp_path_factory: pytest.TempPathFactory, body: str) -> None:
+    """Whatever a template says comes back line for line."""
+    quoted = "{% raw %}" + body.replace("{", "(") + "{% endraw %}"
+    content = compose(template="hello", composer=with_body(tmp_path_factory.mktemp("templates"), quoted)).content
+    meant = body.replace("{", "(").replace("\r\n", "\n").replace("\r", "\n")
+    assert meant.strip() == parts(content)[0].strip()
+
+
+def test_an_instant_is_written_for_people_of_any_language() -> None:
+    """Year first and in UTC: nobody reads it as another day."""
+    assert "2026-05-03 14:02 UTC" == printed_instant(NOW_MS)
+
+
+GOOD = compose().content
+
+BROKEN = {
+    "one more field": GOOD.replace(b"List-Id:", b"Bcc: b@evil.example\r\nList-Id:"),
+    "a field twice": GOOD.replace(b"List-Id:", b"To: b@evil.example\r\nList-Id:"),
+    "a field less": GOOD.replace(b"Auto-Submitted: auto-generated\r\n", b""),
+    "a field after an early end": GOOD.replace(b"List-Id:", b"\r\nList-Id:"),
+    "a line that is no field": GOOD.replace(b"List-Id:", b"nonsense\r\nList-Id:"),
+    "a bare CR": GOOD.replace(b"Hi Ada", b"Hi\rAda"),
+    "a bare LF": GOOD.replace(b"Hi Ada", b"Hi\nAda"),
+    "a field after a bare LF": GOOD.replace(b"Subject: ", b"Subject: a\nBcc: b@evil.example "),
+    "CR and LF the wrong way round": GOOD.replace(b"Hi Ada", b"Hi\n\rAda"),
+    "a line of 999": GOOD.replace(b"Hi Ada", b"H" * 995),
+    "NUL in the body": GOOD.replace(b"Hi Ada", b"Hi\x00Ada"),
+    "a control character in the header": GOOD.replace(b"Subject: ", b"Subject: \x1b"),
+    "a byte that is not ASCII in the body": GOOD.replace(b"Hi Ada", b"Hi \xc3\xa9"),
+    "a byte that is not ASCII in the subject": GOOD.replace(b"Subject: ", b"Subject: \xc3\xa9"),
+    "one more part": GOOD.replace(b"Hi Ada", b"\r\n--=_gatepost_alternative\r\n"),
+    "a part less": GOOD.replace(
+        b"\r\n--=_gatepost_alternative\r\nContent-Type: text/html", b"\r\nContent-Type: text/html"
+    ),
+    "an end that is missing": GOOD.removesuffix(b"--=_gatepost_alternative--\r\n"),
+    "a boundary behind text": GOOD.replace(b"\r\n--=_gatepost_alternative--", b"--=_gatepost_alternative--"),
+    "nothing": b"",
+}
+
+
+def test_a_good_message_passes_the_check() -> None:
+    """What the composer makes, the check takes, and the check knows all fields."""
+    check_message(GOOD)
+    assert {name.decode() for name in HEADER_FIELDS} == set(read(GOOD).keys())
+
+
+@pytest.mark.parametrize("content", BROKEN.values(), ids=BROKEN.keys())
+def test_the_check_sees_what_is_wrong(content: bytes) -> None:
+    """Each kind of damage alone is refused, so that no mistake in composing gets on the wire."""
+    assert content != GOOD
+    with pytest.raises(ComposeError):
+        check_message(content)
