@@ -9,7 +9,7 @@ from gatepost.clock import Clock
 from gatepost.database.connection import Work
 from gatepost.events import Events
 from gatepost.settings import Settings
-from typing import Any as Mailbox  # TEMP
+from gatepost.transport.folder import Mailbox
 from gatepost.web.flows import AccountFlows
 
 T = TypeVar("T")

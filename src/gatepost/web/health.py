@@ -11,7 +11,6 @@ from gatepost.web.problems import documented, refused
 from gatepost.web.route import route_class_for
 
 METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
-_PROBE = ["GET", "HEAD"]
 
 
 class Alive(BaseModel):
@@ -30,14 +29,14 @@ def health_router(context: WebContext) -> APIRouter:
     """Make the router of /healthz, /readyz and /metrics."""
     router = APIRouter(route_class=route_class_for(context), tags=["operations"])
 
-    @router.api_route("/healthz", methods=_PROBE, summary="The process is alive", operation_id="healthz")
+    @router.head("/healthz", include_in_schema=False)
+    @router.get("/healthz", summary="The process is alive")
     async def get_healthz() -> Alive:
         """Touches nothing: a slow database must not get the process killed."""
         return Alive()
 
-    @router.api_route(
-        "/readyz", methods=_PROBE, summary="Work may come", operation_id="readyz", responses=documented("not_ready")
-    )
+    @router.head("/readyz", include_in_schema=False)
+    @router.get("/readyz", summary="Work may come", responses=documented("not_ready"))
     async def get_readyz() -> Ready:
         """Not while stopping, nor while the database cannot be read, lacks a migration or the worker does not run."""
         reasons = await context.readiness()
@@ -45,11 +44,9 @@ def health_router(context: WebContext) -> APIRouter:
             raise refused("not_ready", reasons=tuple(reasons))
         return Ready()
 
-    @router.api_route(
+    @router.get(
         "/metrics",
-        methods=_PROBE,
         summary="Prometheus metrics",
-        operation_id="metrics",
         dependencies=[] if context.in_development else [Depends(operators_only(context))],
         response_class=Response,
         responses={200: {"content": {"text/plain": {}}}, **documented("unauthorized")},

@@ -52,7 +52,7 @@ def _add_registration(router: APIRouter, context: WebContext, kit: PageKit) -> N
         except SHOWN as error:
             return kit.show(request, "register", error=error, typed=typed)
         background.add_task(context.ring)
-        return kit.show(request, "check_your_inbox", typed=typed, again="/verify/request")
+        return kit.show(request, "check_your_inbox", typed=typed, reason="registered", again="/verify/request")
 
 
 def _add_verification(router: APIRouter, context: WebContext, kit: PageKit) -> None:
@@ -92,7 +92,7 @@ def _add_verification_request(router: APIRouter, context: WebContext, kit: PageK
         except SHOWN as error:
             return kit.show(request, "ask_for_verification", error=error, typed=typed)
         background.add_task(context.ring)
-        return kit.show(request, "check_your_inbox", typed=typed, again="/verify/request")
+        return kit.show(request, "check_your_inbox", typed=typed, reason="verification", again="/verify/request")
 
 
 def _add_reset(router: APIRouter, context: WebContext, kit: PageKit) -> None:
@@ -129,4 +129,4 @@ def _add_reset_request(router: APIRouter, context: WebContext, kit: PageKit) -> 
         except SHOWN as error:
             return kit.show(request, "ask_for_reset", error=error, typed=typed)
         background.add_task(context.ring)
-        return kit.show(request, "check_your_inbox", typed=typed, again="/reset/request")
+        return kit.show(request, "check_your_inbox", typed=typed, reason="reset", again="/reset/request")
