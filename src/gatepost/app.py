@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from pathlib import Path
 from types import FrameType
 from typing import Any, TypeVar
 
@@ -293,7 +294,7 @@ class Gatepost:
     # ---- what is handed over ----------------------------------------------------------------------------------
 
     def _web_context(self) -> WebContext:
-        mailbox = self._transport.folder if isinstance(self._transport, FolderTransport) else None
+        kept_here = isinstance(self._transport, FolderTransport)
         return WebContext(
             settings=self.settings,
             clock=self.clock,
@@ -302,7 +303,7 @@ class Gatepost:
             ring=self._ring_the_bell,
             database=self._database,
             recipient_keys=self._recipient_keys,
-            mailbox=Mailbox(mailbox) if mailbox is not None else None,
+            mailbox=Mailbox(_mailbox_folder(self.settings)) if kept_here else None,
             stopping=self.stopping,
             readiness=self._readiness,
             metrics=self._exposition,
@@ -372,7 +373,7 @@ def build_composer(settings: Settings) -> Composer:
 def build_transport(settings: Settings) -> Transport:
     """Make the transport the settings ask for: SMTP, or the development mailbox."""
     if not settings.smtp_url:
-        return FolderTransport(settings.data_folder / "mailbox")
+        return FolderTransport(_mailbox_folder(settings))
     servers = [
         Server(
             host=one.host,
@@ -389,6 +390,10 @@ def build_transport(settings: Settings) -> Transport:
         attempt_timeout_s=settings.attempt_timeout_s,
         final_reply_timeout_s=settings.final_reply_timeout_s,
     )
+
+
+def _mailbox_folder(settings: Settings) -> Path:
+    return settings.data_folder / "mailbox"
 
 
 def _development_keys(settings: Settings) -> Sequence[Any]:
