@@ -165,7 +165,7 @@ def test_no_body_at_all_names_what_is_missing():
         (b'{"evil":1,"evil":2}', "body", "repeated"),
         (b"[]", "body", "wrong_type"),
         (b'{"email": ["a@b.example","c@d.example"], "password": "x"}', "email", "wrong_type"),
-        (b'{"email": "\\ud800@example.com", "password": "x"}', "email", "invalid"),
+        (b'{"email": "\\ud800@example.com", "password": "x"}', "email", "invalid_text"),
     ],
 )
 def test_json_is_read_strictly(body, field, code):

@@ -16,6 +16,8 @@ from gatepost.web.security import request_id_of
 # What a person can do something about: the form comes back with the reason. Everything else gets a page of its own.
 SHOWN = (InvalidInput, AddressTaken, TryLater, NotStarted, Refused)
 
+_FIELDS = frozenset({"email", "password", "name", "token", forms.FIELD})
+
 
 class PageKit:
     """Pages of one Gatepost."""
@@ -67,13 +69,15 @@ class PageKit:
         return response
 
     async def read(self, request: Request) -> dict[str, str]:
-        """Read the fields of a sent form.
+        """Read the fields of a sent form; fields that are none of ours are ignored.
 
         Raises:
             InvalidInput: a field occurs more than once.
         """
         fields: dict[str, str] = {}
         for name, value in (await request.form()).multi_items():
+            if name not in _FIELDS:
+                continue
             if name in fields:
                 raise InvalidInput([FieldError(name, "repeated", "Occurs more than once.")])
             fields[name] = str(value)

@@ -12,7 +12,7 @@ from gatepost.web.strict_json import NotReadable
 _KINDS = (
     ("missing", "required", "Is required."),
     ("string_type", "wrong_type", "Must be text."),
-    ("string_unicode", "invalid", "Must be valid Unicode text."),
+    ("string_unicode", "invalid_text", "Holds half of a character."),
     ("string_too_", "wrong_length", "Is too short or too long."),
     ("int_", "wrong_type", "Must be a whole number."),
     ("greater_than", "out_of_range", "Is too small."),
