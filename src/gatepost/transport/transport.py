@@ -46,9 +46,11 @@ class Transport(Protocol):
     async def submit(self, envelope: Envelope, progress: Progress, committing: Committing) -> Reply:
         """Submit one message; what the network does is the Reply, only bugs raise.
 
-        `committing` is called exactly once, no later than just before the first byte of content can be written; an
-        exception it raises passes through after the dialogue was broken off without content. Cancellation breaks the
-        dialogue off at once (the connection is dropped, not reused) and `progress` still says how far it got.
+        `committing` is called at most once: not at all when no server could be reached or the message was refused
+        before it was offered, and always before the first byte of content can be written. Once it was called, its end
+        is waited for whatever the server says; an exception it raises passes through after the dialogue was broken off
+        without content. Cancellation breaks the dialogue off at once (the connection is dropped, not reused), cancels a
+        `committing` that is still under way, and leaves `progress` saying how far it got.
         """
         ...
 

@@ -1,0 +1,24 @@
+"""Parts for testing products that send mail: a real SMTP server that misbehaves on request.
+
+`python -m gatepost.testing` runs it on its own.
+"""
+
+from gatepost.testing.behaviours import Behaviour, Call, Delay, Drip, Drop, Endless, Extra, Hang, Refuse, Say, Step
+from gatepost.testing.inbox import AcceptedMessage
+from gatepost.testing.submission_server import SubmissionServer
+
+__all__ = [
+    "AcceptedMessage",
+    "Behaviour",
+    "Call",
+    "Delay",
+    "Drip",
+    "Drop",
+    "Endless",
+    "Extra",
+    "Hang",
+    "Refuse",
+    "Say",
+    "Step",
+    "SubmissionServer",
+]

@@ -1,0 +1,251 @@
+"""One connection to the test server: an SMTP session (RFC 5321) that follows its rules, or breaks them on request."""
+
+import asyncio
+import base64
+import binascii
+import ssl
+import time
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, NoReturn, cast
+
+from gatepost.testing.behaviours import Call, Delay, Drip, Drop, Endless, Extra, Hang, Refuse, Say, Step
+from gatepost.testing.inbox import AcceptedMessage, message_id_of
+from gatepost.testing.stream import Gone, Stream
+
+if TYPE_CHECKING:
+    from gatepost.testing.submission_server import SubmissionServer
+
+
+class Session(Stream):
+    """Answers each command as RFC 5321 wants it, unless the server was told otherwise."""
+
+    def __init__(self, server: "SubmissionServer") -> None:
+        super().__init__()
+        self._server = server
+        self._behind_reply = b""
+        self._tls = False
+        self._authenticated = False
+        self.number = 0
+        self._forget_envelope()
+        self._verbs: dict[bytes, Callable[[bytes], Awaitable[object]]] = {
+            b"EHLO": self._ehlo,
+            b"HELO": self._helo,
+            b"STARTTLS": self._starttls,
+            b"AUTH": self._auth,
+            b"MAIL": self._mail,
+            b"RCPT": self._rcpt,
+            b"DATA": self._data,
+            b"RSET": self._rset,
+            b"NOOP": self._noop,
+            b"QUIT": self._quit,
+        }
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)
+        if self._server.tls == "implicit":
+            self.pause_reading()  # until the handshake reads
+        self.number = self._server.session_began(self, self._loop.create_task(self._run()))
+
+    def over(self) -> None:
+        super().over()
+        self._server.session_ended(self)
+
+    async def _run(self) -> None:
+        try:
+            if self._server.tls == "implicit":
+                await self._handshake()
+            await self._reply(Step.CONNECT, b"220 localhost ESMTP")
+            while True:
+                verb, _, rest = (await self.line()).partition(b" ")
+                command = self._verbs.get(verb.upper())
+                if command is None:
+                    self._say(b"500 5.5.2 What?")
+                else:
+                    await command(rest.strip())
+        except (Gone, OSError, asyncio.CancelledError):  # also ssl.SSLError; a stop of the server cancels
+            pass
+        finally:
+            self.drop()
+
+    def _say(self, line: bytes) -> None:
+        self.write(line + b"\r\n" + self._behind_reply)
+        self._behind_reply = b""
+
+    async def _reply(self, step: Step, line: bytes) -> bool:
+        """Reply with `line`, unless a behaviour wants otherwise; False when it did."""
+        if not await self._may_go_on(step):
+            return False
+        self._say(line)
+        return True
+
+    async def _may_go_on(self, step: Step) -> bool:
+        for behaviour in self._server.behaviours(step, self._recipients[-1] if self._recipients else ""):
+            match behaviour:
+                case Call(function):
+                    function()
+                case Delay(seconds):
+                    await self.pause(seconds)
+                case Extra(data):
+                    self._behind_reply += data
+                case Hang():
+                    await self._server.released(self.gone)
+                case Drop():
+                    raise Gone
+                case Refuse(line):
+                    self._say(line.encode())
+                    if line.startswith("421"):
+                        self.hang_up()
+                    return False
+                case Say(data):
+                    self.write(data)
+                    return False
+                case Drip() | Endless():
+                    await self._go_on_forever(behaviour)
+        return True
+
+    async def _go_on_forever(self, behaviour: Drip | Endless) -> NoReturn:
+        while True:
+            if isinstance(behaviour, Drip):
+                self.write(behaviour.line)
+                await self.pause(behaviour.interval_s)
+            else:
+                self.write(behaviour.chunk)
+                await self.written()
+
+    # The commands.
+
+    def _forget_envelope(self) -> None:
+        self._return_path: str | None = None
+        self._recipients: list[str] = []
+
+    async def _ehlo(self, _name: bytes) -> None:
+        self._forget_envelope()
+        lines = [b"localhost", b"PIPELINING", b"SIZE %d" % self._server.max_bytes, *self._server.extensions]
+        if self._server.tls == "starttls" and not self._tls:
+            lines.append(b"STARTTLS")
+        if self._server.credentials is not None and (self._tls or self._server.tls is None):
+            lines.append(b"AUTH " + self._server.mechanisms.encode())
+        text = b"\r\n".join(b"250-" + line for line in lines[:-1])
+        await self._reply(Step.EHLO, text + b"\r\n250 " + lines[-1])
+
+    async def _helo(self, _name: bytes) -> None:
+        self._forget_envelope()
+        await self._reply(Step.EHLO, b"250 localhost")
+
+    async def _starttls(self, _rest: bytes) -> None:
+        if self._server.tls != "starttls" or self._tls:
+            self._say(b"502 5.5.1 Not now")
+        elif await self._reply(Step.STARTTLS, b"220 2.0.0 Go ahead"):
+            self.pause_reading()  # until the handshake reads
+            await self._handshake()
+
+    async def _handshake(self) -> None:
+        if not await self._may_go_on(Step.HANDSHAKE):
+            raise Gone
+        try:
+            await self.upgrade(cast(ssl.SSLContext, self._server.ssl_context))
+        except OSError as error:
+            self._server.failed_handshakes.append(str(error))
+            raise
+        self._tls = True
+
+    async def _auth(self, rest: bytes) -> None:
+        self._server.auth_commands += 1
+        mechanism, _, initial = rest.partition(b" ")
+        if mechanism.upper() == b"PLAIN":
+            given = self._decode(initial or await self._ask(b"334 "))
+            _, _, pair = given.partition(b"\0")
+            user, _, password = pair.partition(b"\0")
+        elif mechanism.upper() == b"LOGIN":
+            user = self._decode(initial or await self._ask(b"334 VXNlcm5hbWU6"))
+            password = self._decode(await self._ask(b"334 UGFzc3dvcmQ6"))
+        else:
+            self._say(b"504 5.5.4 Unknown mechanism")
+            return
+        if (user.decode(), password.decode()) != self._server.credentials:
+            self._say(b"535 5.7.8 Wrong credentials")
+        else:
+            self._authenticated = await self._reply(Step.AUTH, b"235 2.7.0 Welcome")
+
+    async def _ask(self, line: bytes) -> bytes:
+        self._say(line)
+        return await self.line()
+
+    def _decode(self, text: bytes) -> bytes:
+        try:
+            return base64.b64decode(text, validate=True)
+        except binascii.Error:
+            return b""
+
+    async def _mail(self, rest: bytes) -> None:
+        if self._server.credentials is not None and not self._authenticated:
+            self._say(b"530 5.7.0 Authentication required")
+        elif self._return_path is not None:
+            self._say(b"503 5.5.1 Nested MAIL")
+        elif _size(rest) > self._server.max_bytes:
+            self._say(b"552 5.3.4 Message too big")
+        else:
+            self._server.mail_commands.append(rest)
+            if await self._reply(Step.MAIL, b"250 2.1.0 Ok"):
+                self._return_path = _path(rest)
+
+    async def _rcpt(self, rest: bytes) -> None:
+        if self._return_path is None:
+            self._say(b"503 5.5.1 MAIL first")
+            return
+        self._recipients.append(_path(rest))
+        if not await self._reply(Step.RCPT, b"250 2.1.5 Ok"):
+            self._recipients.pop()
+
+    async def _data(self, _rest: bytes) -> None:
+        if not self._recipients:
+            self._say(b"503 5.5.1 RCPT first")
+        elif await self._reply(Step.DATA, b"354 Go ahead") and await self._may_read_content():
+            await self._take(await self.content(self._server.max_bytes))
+
+    async def _may_read_content(self) -> bool:
+        if not self._server.misbehaves:
+            return True
+        self.pause_reading()  # whatever the behaviour is, the other side's writes run full meanwhile
+        try:
+            return await self._may_go_on(Step.CONTENT)
+        finally:
+            self.resume_reading()
+
+    async def _take(self, content: bytes) -> None:
+        if await self._may_go_on(Step.DOT):
+            if self._server.delay_s:
+                await self.pause(self._server.delay_s)
+            message = AcceptedMessage(
+                message_id=message_id_of(content),
+                recipient=",".join(self._recipients),
+                return_path=self._return_path or "",
+                content=content,
+                accepted_at=time.monotonic(),
+                connection=self.number,
+            )
+            self._server.accept(message)
+            await self._reply(Step.TAKEN, b"250 2.0.0 Ok: queued")
+        self._forget_envelope()
+
+    async def _rset(self, _rest: bytes) -> None:
+        self._forget_envelope()
+        await self._reply(Step.RSET, b"250 2.0.0 Ok")
+
+    async def _noop(self, _rest: bytes) -> None:
+        self._say(b"250 2.0.0 Ok")
+
+    async def _quit(self, _rest: bytes) -> None:
+        self._say(b"221 2.0.0 Bye")
+        self.hang_up()
+
+
+def _size(rest: bytes) -> int:
+    _, _, size = rest.upper().partition(b" SIZE=")
+    digits = size.split(b" ")[0]
+    return int(digits) if digits.isdigit() else 0
+
+
+def _path(rest: bytes) -> str:
+    start, end = rest.find(b"<"), rest.find(b">")
+    return rest[start + 1 : end].decode("utf-8", "replace") if 0 <= start < end else ""

@@ -1,0 +1,237 @@
+"""A real SMTP server on loopback that records what it accepts and misbehaves on request.
+
+For tests, benchmarks and trying things out; it keeps everything in memory and delivers nothing.
+"""
+
+import asyncio
+import contextlib
+import ssl
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any, Literal, Self
+
+from gatepost.testing.behaviours import Behaviour, Rule, Step
+from gatepost.testing.inbox import AcceptedMessage, Inbox
+from gatepost.testing.session import Session
+from gatepost.testing.stream import Gone
+
+START_TIMEOUT_S = 10.0
+
+
+class SubmissionServer:
+    """An SMTP submission server for tests: `async with SubmissionServer() as server`, or `in_thread()`.
+
+    Everything may be read and every behaviour set from any thread while it runs.
+
+    Args:
+        host: address to listen on.
+        port: 0 takes a free one; kept over `stop` and `start`.
+        ssl_context: a server's context; needed for TLS.
+        tls: "starttls" or "implicit"; None means STARTTLS when there is a context.
+        credentials: username and password that AUTH must bring before MAIL; None asks for none.
+        mechanisms: what EHLO offers for AUTH.
+        delay_s: seconds between the final dot and its reply.
+        max_bytes: largest message taken, announced as SIZE.
+        extensions: further EHLO keywords.
+    """
+
+    def __init__(
+        self,
+        *,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        ssl_context: ssl.SSLContext | None = None,
+        tls: Literal["starttls", "implicit"] | None = None,
+        credentials: tuple[str, str] | None = None,
+        mechanisms: str = "PLAIN LOGIN",
+        delay_s: float = 0.0,
+        max_bytes: int = 32 * 1024 * 1024,
+        extensions: tuple[bytes, ...] = (b"8BITMIME", b"SMTPUTF8", b"ENHANCEDSTATUSCODES"),
+    ) -> None:
+        if tls is not None and ssl_context is None:
+            raise ValueError("tls needs an ssl_context that holds the server's certificate")
+        self.host = host
+        self.port = port
+        self.ssl_context = ssl_context
+        self.tls = tls or ("starttls" if ssl_context else None)
+        self.credentials = credentials
+        self.mechanisms = mechanisms
+        self.delay_s = delay_s
+        self.max_bytes = max_bytes
+        self.extensions = extensions
+        self.inbox = Inbox()
+        self.on_accepted: Callable[[AcceptedMessage], None] | None = None
+        self.connections_total = 0
+        self.connections_max = 0
+        self.auth_commands = 0
+        self.mail_commands: list[bytes] = []
+        self.failed_handshakes: list[str] = []
+        self._released = asyncio.Event()
+        self._rules: list[Rule] = []
+        self._sessions: dict[Session, asyncio.Task[None]] = {}
+        self._listener: asyncio.Server | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    # Starting and stopping.
+
+    async def start(self) -> None:
+        """Listen; after `stop`, on the same port again.
+
+        Raises:
+            OSError: the port is taken.
+        """
+        self._loop = asyncio.get_running_loop()
+        self._listener = await self._loop.create_server(
+            lambda: Session(self), self.host, self.port, reuse_address=True, backlog=1024
+        )
+        self.port = self._listener.sockets[0].getsockname()[1]
+
+    async def stop(self) -> None:
+        """Stop listening and drop every connection. What was accepted stays readable."""
+        if self._listener is not None:
+            self._listener.close()
+            self._listener = None
+        await self.drop_connections()
+
+    async def drop_connections(self) -> None:
+        """Drop every connection without a word, and go on listening."""
+        tasks = list(self._sessions.values())
+        for session in list(self._sessions):
+            session.drop()
+        if tasks:
+            for task in tasks:
+                task.cancel()
+            await asyncio.wait(tasks)
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        await self.stop()
+
+    @classmethod
+    @contextlib.contextmanager
+    def in_thread(cls, **options: Any) -> Iterator[Self]:
+        """Run a server on a thread with an event loop of its own, whatever the caller's loop does.
+
+        Args:
+            options: those of the class.
+        """
+        server, listening, leave = cls(**options), threading.Event(), asyncio.Event()
+        failures: list[BaseException] = []
+
+        async def serve() -> None:
+            async with server:
+                listening.set()
+                await leave.wait()
+
+        def run() -> None:
+            try:
+                asyncio.run(serve())
+            except BaseException as error:
+                failures.append(error)
+            finally:
+                listening.set()
+
+        thread = threading.Thread(target=run, name="submission-server", daemon=True)
+        thread.start()
+        if not listening.wait(START_TIMEOUT_S) or failures:
+            raise RuntimeError(f"The SMTP server did not start on {server.host}:{server.port}") from (
+                failures[0] if failures else None
+            )
+        try:
+            yield server
+        finally:
+            server.on_own_loop(leave.set)
+            thread.join()
+
+    # What is told to it.
+
+    def at(self, step: Step, behaviour: Behaviour, *, recipient: str | None = None, times: int | None = None) -> None:
+        """Misbehave at a step from now on.
+
+        Args:
+            step: where.
+            behaviour: how.
+            recipient: only for recipients of this pattern ("*@gone.example"); of use from RCPT on.
+            times: only for the next so many.
+        """
+        self._rules.append(Rule(step, behaviour, recipient, times))
+
+    def clear(self) -> None:
+        """Behave again, and let go on what hangs."""
+        self._rules.clear()
+        self.on_own_loop(self._release)
+
+    def _release(self) -> None:
+        self._released.set()
+        self._released = asyncio.Event()
+
+    def on_own_loop(self, function: Callable[[], object]) -> None:
+        """Run a function on the server's event loop, soon."""
+        if self._loop is not None:
+            with contextlib.suppress(RuntimeError):  # the loop has ended
+                self._loop.call_soon_threadsafe(function)
+
+    # What it tells.
+
+    @property
+    def messages(self) -> list[AcceptedMessage]:
+        """What was accepted so far, in order."""
+        return self.inbox.messages
+
+    async def wait_for(self, count: int, deadline_s: float = 10.0) -> list[AcceptedMessage]:
+        """Wait until `count` messages were accepted; see `Inbox.wait_for`."""
+        return await self.inbox.wait_for(count, deadline_s)
+
+    def wait_for_blocking(self, count: int, deadline_s: float = 10.0) -> list[AcceptedMessage]:
+        """`wait_for` without an event loop; for a server that runs `in_thread`."""
+        return self.inbox.wait_for_blocking(count, deadline_s)
+
+    @property
+    def connections_now(self) -> int:
+        """Connections that are open."""
+        return len(self._sessions)
+
+    # What its sessions ask for.
+
+    @property
+    def misbehaves(self) -> bool:
+        """True when it was told to do anything unusual."""
+        return bool(self._rules)
+
+    def behaviours(self, step: Step, recipient: str) -> list[Behaviour]:
+        """The behaviours that apply now."""
+        if not self._rules:
+            return []
+        return [rule.behaviour for rule in tuple(self._rules) if rule.applies(step, recipient)]
+
+    async def released(self, gone: asyncio.Event) -> None:
+        """Wait until `clear()`; Gone when the session is over first."""
+        released = self._released
+        waiting = {asyncio.ensure_future(released.wait()), asyncio.ensure_future(gone.wait())}
+        try:
+            await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for one in waiting:
+                one.cancel()
+        if gone.is_set():
+            raise Gone
+
+    def accept(self, message: AcceptedMessage) -> None:
+        """Record a message."""
+        self.inbox.add(message)
+        if self.on_accepted is not None:
+            self.on_accepted(message)
+
+    def session_began(self, session: Session, task: asyncio.Task[None]) -> int:
+        """Count a connection; returns its number."""
+        self._sessions[session] = task
+        self.connections_total += 1
+        self.connections_max = max(self.connections_max, len(self._sessions))
+        return self.connections_total
+
+    def session_ended(self, session: Session) -> None:
+        """Count a connection as over."""
+        self._sessions.pop(session, None)
