@@ -107,7 +107,7 @@ def _split(text: str) -> tuple[str, str]:
 def _validate(text: str) -> ValidatedEmail:
     try:
         # `test_environment` only means that names under .test are taken: whoever tries Gatepost out needs them, and
-        # in production they lead nowhere. `strict` is what refuses a 65-octet local part.
+        # in production they lead nowhere. `strict` counts the local part in characters; we count its bytes as well.
         return validate_email(
             text,
             strict=True,

@@ -85,6 +85,12 @@ def test_what_cannot_be_written_safely_is_refused(text: str) -> None:
     assert [("email", "invalid_address")] == [(error.field, error.code) for error in refusal.value.errors]
 
 
+def test_the_length_is_looked_at_before_anything_else() -> None:
+    """What a stranger sends costs no parsing when it is too long to be an address."""
+    with pytest.raises(InvalidInput, match="at most 254 bytes"):
+        parse_address("a" * 1_000_000 + "@example.com")
+
+
 @pytest.mark.parametrize("text", REFUSED.values(), ids=REFUSED.keys())
 def test_a_poisoned_row_never_reaches_the_wire(text: str) -> None:
     """What registration refuses is refused again when it stands in the database, and not repeated in the error."""

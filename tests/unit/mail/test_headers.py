@@ -74,6 +74,13 @@ def test_a_word_too_long_to_fold_becomes_encoded_words() -> None:
     assert "x" * 300 == _read(field)["Subject"]
 
 
+@pytest.mark.parametrize("text", ["=?utf-8?q?hi?= there", "=?utf-8?b?aGkKQmNjOiB4?="])
+def test_what_looks_like_an_encoded_word_is_not_decoded(text: str) -> None:
+    """A text that imitates an encoded word is read as it was typed, in a subject and in a display name."""
+    assert text == _read(unstructured("Subject", text))["Subject"]
+    assert text == _read(mailbox("From", Sender(text, "hello@acme.example")))["From"].addresses[0].display_name
+
+
 def test_a_date_is_in_utc() -> None:
     """Date is the instant in UTC, whatever the machine's zone."""
     assert "Sun, 03 May 2026 14:02:00 +0000" == date(1_777_816_920_999)
