@@ -8,7 +8,6 @@ import functools
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 from gatepost.errors import ComposeError
 from gatepost.mail.address import wire_address
@@ -96,7 +95,7 @@ class Composer:
                 transport decides whether its server takes such a message.
             message_id: with its angle brackets, the same for every attempt.
             values: for the template, and no others: `name` is made safe to print, `link` is an absolute URL, `when`
-                says when it was asked for (see `printed_instant`). `name` and `when` may be missing.
+                says when it was asked for. `name` and `when` may be missing.
             now_ms: wall time in milliseconds, for Date.
 
         Raises:
@@ -136,11 +135,6 @@ class Composer:
                 raise ComposeError("The link of a message must be an absolute URL.")
             printable["link"] = values["link"]
         return printable
-
-
-def printed_instant(instant_ms: int) -> str:
-    """Write an instant for people of any language, as a value for a template: "2026-05-03 14:02 UTC"."""
-    return datetime.fromtimestamp(instant_ms // 1000, UTC).strftime("%Y-%m-%d %H:%M UTC")
 
 
 def check_message(content: bytes) -> None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from gatepost.errors import ComposeError, InvalidRecipient, SettingsError, TemplateError
 from gatepost.mail import compose as module
-from gatepost.mail.compose import HEADER_FIELDS, Composed, Composer, check_message, printed_instant
+from gatepost.mail.compose import HEADER_FIELDS, Composed, Composer, check_message
 from gatepost.mail.names import clean_name
 from gatepost.mail.templates import Templates
 from tests.unit.mail.hostile import NAMES_IN_UNIT_TESTS, names
@@ -230,11 +230,6 @@ def test_quoted_printable_has_whole_line_ends_only(text: str) -> None:
     encoded = module._quoted_printable(text)
     assert encoded.count(b"\r\n") == encoded.count(b"\r") == encoded.count(b"\n")
     assert b"." not in encoded.split(b"\r\n")
-
-
-def test_an_instant_is_written_for_people_of_any_language() -> None:
-    """Year first and in UTC: nobody reads it as another day."""
-    assert "2026-05-03 14:02 UTC" == printed_instant(NOW_MS)
 
 
 GOOD = compose().content
