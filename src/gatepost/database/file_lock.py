@@ -6,6 +6,7 @@ SQLite's locks.
 """
 
 import asyncio
+import contextlib
 import errno
 import fcntl
 import os
@@ -58,8 +59,7 @@ class FileLock:
                     )
                     told = True
                 await asyncio.sleep(_POLL_INTERVAL_S)
-            os.ftruncate(descriptor, 0)
-            os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+            _sign(descriptor)
         except BaseException:
             os.close(descriptor)
             raise
@@ -92,6 +92,12 @@ def _try(descriptor: int, path: Path) -> bool:
             f"the file system of {path} has no file locks ({error.strerror}): put the SQLite database on a local disk."
         ) from error
     return True
+
+
+def _sign(descriptor: int) -> None:
+    with contextlib.suppress(OSError):  # on a full disk the lock holds without its owner's name
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
 
 
 def _owner(path: Path) -> str:
