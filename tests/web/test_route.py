@@ -271,6 +271,26 @@ def test_the_answer_is_recorded_before_the_bell_rings():
     assert order == [RequestAnswered, "bell"]
 
 
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/auth/register", GOOD),
+        ("/auth/verify", {"token": "x"}),
+        ("/auth/verify/request", GOOD),
+        ("/auth/password/reset/request", GOOD),
+        ("/auth/password/reset", {"token": "x", "password": "y"}),
+    ],
+)
+def test_the_bell_rings_after_every_success_and_no_refusal(path, body):
+    """Each flow that may have promised mail rings once; a refused request promised none."""
+    site = Site()
+    client = site.client()
+    assert client.post(path, json=body).status_code < 300
+    assert site.rings == 1
+    assert client.post(path, json={}, headers={"origin": "https://evil.example"}).status_code == 403
+    assert site.rings == 1
+
+
 def test_a_dependency_of_the_host_is_refused_in_its_own_words():
     """An HTTPException of the application around us keeps its status, text and header fields."""
     site = Site()

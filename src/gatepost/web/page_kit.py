@@ -51,7 +51,7 @@ class PageKit:
             problem.status if problem else 200,
             problem=problem,
             errors={one.field: one.detail for one in reversed(problem.errors)} if problem else {},
-            typed=_without_secrets(typed or {}),
+            typed=typed or {},
             form_field={"name": forms.FIELD, "value": forms.field_for(cookie, self._context)},
             **values,
         )
@@ -91,7 +91,3 @@ class PageKit:
         """
         if not forms.is_ours(request, fields, self._context):
             raise refused("stale_form")
-
-
-def _without_secrets(typed: Mapping[str, str]) -> dict[str, str]:
-    return {name: value for name, value in typed.items() if name in ("email", "name")}
