@@ -207,7 +207,7 @@ class Gatepost:
             prepare=Links(
                 self._keys,
                 verify_url=settings.verify_url or f"{settings.public_url}/verify",
-                reset_url=settings.reset_url or f"{settings.public_url}/reset",
+                reset_url=_reset_url(settings),
             ).prepare,
             owner=f"{socket.gethostname()}:{os.getpid()}",
             slots=settings.worker_slots,
@@ -279,7 +279,7 @@ class Gatepost:
                 frame: FrameType | None,
                 previous: Callable[[int, FrameType | None], Any] = previous,
             ) -> None:
-                pass
+                self.begin_stop()
                 previous(received, frame)
 
             before[number] = previous
@@ -366,7 +366,11 @@ def create_app(gatepost: Gatepost) -> FastAPI:
 def build_composer(settings: Settings) -> Composer:
     """Make the composer the settings ask for."""
     return Composer(
-        Templates(), sender=settings.sender, product_name=settings.product_name, public_url=settings.public_url
+        Templates(),
+        sender=settings.sender,
+        product_name=settings.product_name,
+        public_url=settings.public_url,
+        reset_url=_reset_url(settings),
     )
 
 
@@ -390,6 +394,10 @@ def build_transport(settings: Settings) -> Transport:
         attempt_timeout_s=settings.attempt_timeout_s,
         final_reply_timeout_s=settings.final_reply_timeout_s,
     )
+
+
+def _reset_url(settings: Settings) -> str:
+    return settings.reset_url or f"{settings.public_url}/reset"
 
 
 def _when(instant_ms: int) -> str:

@@ -65,12 +65,15 @@ class Composer:
         sender: "Name <address>" or an address: the only From there is, and the return path.
         product_name: as people read it.
         public_url: where the product is, without a slash at its end.
+        reset_url: page where a person asks for a new password.
 
     Raises:
         SettingsError: `sender` is no mailbox.
     """
 
-    def __init__(self, templates: Templates, *, sender: str, product_name: str, public_url: str) -> None:
+    def __init__(
+        self, templates: Templates, *, sender: str, product_name: str, public_url: str, reset_url: str
+    ) -> None:
         mailbox_from = parse_sender(sender)
         self.return_path = mailbox_from.address
         self._templates = templates
@@ -80,7 +83,7 @@ class Composer:
             f"List-Id: <{name.replace('_', '-')}.{mailbox_from.domain}>\r\n{_MIME}"
             for name in templates.names
         }
-        self._values = {"product_name": clean_line(product_name), "public_url": public_url}
+        self._values = {"product_name": clean_line(product_name), "public_url": public_url, "reset_url": reset_url}
 
     def compose(
         self, *, template: str, locale: str, recipient: str, message_id: str, values: Mapping[str, str], now_ms: int

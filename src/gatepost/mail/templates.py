@@ -20,7 +20,7 @@ PACKAGED = Path(__file__).resolve().parents[1] / "templates"
 FALLBACK_LANGUAGE = "en"
 
 # Every placeholder a template may use. `link` only has a value in messages that carry one.
-VALUES = frozenset({"name", "email", "link", "when", "product_name", "public_url"})
+VALUES = frozenset({"name", "email", "link", "when", "product_name", "public_url", "reset_url"})
 
 # Marks of the layout that are filled when a template is loaded; to Jinja they are comments.
 _LANGUAGE, _PREHEADER, _CONTENT = "{# language #}", "{# preheader #}", "{# content #}"

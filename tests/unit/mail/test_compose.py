@@ -21,8 +21,13 @@ LINK = "https://acme.example/verify?token=AbCd-1_2" + "x" * 80
 MESSAGE_ID = "<0190a5c3d7f87cc2@acme.example>"
 NOW_MS = 1_777_816_920_999
 TEMPLATES = Templates()
+RESET_URL = "https://acme.example/forgotten"
 COMPOSER = Composer(
-    TEMPLATES, sender="Acme <hello@acme.example>", product_name="Acme", public_url="https://acme.example"
+    TEMPLATES,
+    sender="Acme <hello@acme.example>",
+    product_name="Acme",
+    public_url="https://acme.example",
+    reset_url=RESET_URL,
 )
 
 
@@ -62,7 +67,13 @@ def parts(content: bytes) -> tuple[str, str]:
 
 def with_body(folder: Path, body: str) -> Composer:
     templates = Templates(write(folder, body_txt=body))
-    return Composer(templates, sender="hello@acme.example", product_name="Acme", public_url="https://acme.example")
+    return Composer(
+        templates,
+        sender="hello@acme.example",
+        product_name="Acme",
+        public_url="https://acme.example",
+        reset_url=RESET_URL,
+    )
 
 
 @pytest.mark.parametrize("template", MESSAGES)
@@ -109,7 +120,9 @@ def test_everything_is_short_lines_of_ascii() -> None:
 @pytest.mark.parametrize("sender", ["Bücher & Söhne <hello@acme.example>", "hello@acme.example", "gatepost@localhost"])
 def test_only_the_setting_is_the_sender(sender: str) -> None:
     """From and the return path come from the setting, whatever a name says."""
-    composer = Composer(TEMPLATES, sender=sender, product_name="Bücher & Söhne", public_url="https://acme.example")
+    composer = Composer(
+        TEMPLATES, sender=sender, product_name="Bücher & Söhne", public_url="https://acme.example", reset_url=RESET_URL
+    )
     composed = compose("Evil <evil@evil.example>", composer=composer)
     (author,) = read(composed.content)["From"].addresses
     assert sender == (f"{author.display_name} <{author.addr_spec}>" if author.display_name else author.addr_spec)
@@ -120,7 +133,7 @@ def test_only_the_setting_is_the_sender(sender: str) -> None:
 def test_a_sender_that_is_none_is_refused_at_once() -> None:
     """A wrong setting is told at the start, not by the first message."""
     with pytest.raises(SettingsError, match="SENDER"):
-        Composer(TEMPLATES, sender="Acme", product_name="Acme", public_url="https://acme.example")
+        Composer(TEMPLATES, sender="Acme", product_name="Acme", public_url="https://acme.example", reset_url=RESET_URL)
 
 
 def test_a_domain_in_another_script_goes_out_in_ascii() -> None:
@@ -271,3 +284,19 @@ def test_the_check_sees_what_is_wrong(content: bytes) -> None:
     assert content != GOOD
     with pytest.raises(ComposeError):
         check_message(content)
+
+
+@pytest.mark.parametrize("template", ["account_exists", "password_changed"])
+def test_a_product_with_a_reset_page_of_its_own_is_linked_to_that_page(template: str) -> None:
+    """RESET_URL counts in every mail that offers a new password, also without a token."""
+    composed = COMPOSER.compose(
+        template=template,
+        locale="en",
+        recipient="mira@example.com",
+        message_id="<1@acme.example>",
+        values={},
+        now_ms=0,
+    )
+    text = message_from_bytes(composed.content, policy=policy.default).get_body(("plain",))
+    assert text is not None
+    assert RESET_URL in text.get_content()

@@ -19,6 +19,7 @@ VALUES = {
     "when": "2026-05-03 14:02 UTC",
     "product_name": "Acme",
     "public_url": "https://acme.example",
+    "reset_url": "https://acme.example/reset",
 }
 TEMPLATES = Templates()
 
