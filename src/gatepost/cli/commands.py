@@ -1,0 +1,130 @@
+"""The commands and their options; docs/reference/cli.md describes each."""
+
+import asyncio
+import sys
+import uuid
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+
+from gatepost.cli import messages, send_test, serving, text
+from gatepost.database.opening import open_database
+from gatepost.database.schema import current_revision
+from gatepost.errors import GatepostError, SettingsError
+from gatepost.outbox.lifecycle import State
+from gatepost.outbox.search import MAX_PAGE
+from gatepost.settings import Settings
+from gatepost.version import VERSION
+
+FAILED = 1  # what was asked for did not come about
+REFUSED = 2  # a setting, an argument or this machine does not allow it
+
+# Tracebacks never show local variables: they hold secrets.
+cli = typer.Typer(
+    name="gatepost",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    pretty_exceptions_show_locals=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+messages_cli = typer.Typer(no_args_is_help=True, help="Look at the outbox, beside a running service or without one.")
+cli.add_typer(messages_cli, name="messages")
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON, as GET /mail/messages answers it.")]
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run one command and leave with its exit code; the process's own arguments are taken when there are none."""
+    try:
+        cli(arguments, prog_name="gatepost")
+    except SettingsError as refusal:
+        for problem in refusal.problems:
+            text.complain(problem)
+        sys.exit(REFUSED)
+    except GatepostError as refusal:
+        text.complain(str(refusal))
+        sys.exit(REFUSED)
+
+
+def _print_version(asked: bool) -> None:
+    if asked:
+        print(f"gatepost {VERSION}")
+        raise typer.Exit
+
+
+@cli.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    """Sign-up and the mail that goes with it: the answer never waits for mail, no promised message is ever lost."""
+
+
+@cli.command()
+def serve(
+    host: Annotated[str | None, typer.Option(help="Listen on this address instead of GATEPOST_HOST.")] = None,
+    port: Annotated[int | None, typer.Option(help="Listen on this port instead of GATEPOST_PORT.")] = None,
+) -> None:
+    """Run the service in the foreground until SIGTERM or Ctrl+C."""
+    raise typer.Exit(serving.serve(Settings.load(command_line={"host": host, "port": port})))
+
+
+@cli.command()
+def config() -> None:
+    """Print every setting with its value and its source; secrets are masked."""
+    settings = Settings.load()
+    text.columns(("setting", "value", "source"), settings.describe())
+    for warning in settings.warnings:
+        text.complain(warning)
+
+
+@cli.command()
+def migrate() -> None:
+    """Bring the database to this version's schema, as a start of the service does too."""
+    asyncio.run(_migrate(Settings.load()))
+
+
+async def _migrate(settings: Settings) -> None:
+    database = await open_database(settings.database_url, wait_for_owner_s=0)
+    try:
+        revision = await database.read(current_revision)
+    finally:
+        await database.close()
+    print(f"{database.url} is at schema revision {revision}, the one this version needs.")
+
+
+@messages_cli.command("list")
+def list_messages(
+    recipient: Annotated[str | None, typer.Option(help="Only to this address.")] = None,
+    state: Annotated[State | None, typer.Option(help="Only in this state.")] = None,
+    template: Annotated[str | None, typer.Option(help="Only of this template.")] = None,
+    limit: Annotated[int, typer.Option(min=1, max=MAX_PAGE, help="At most so many.")] = 50,
+    before: Annotated[uuid.UUID | None, typer.Option(help="Only older than the message with this id.")] = None,
+    as_json: Json = False,
+) -> None:
+    """List messages, newest first."""
+    question = messages.Question(recipient, state, template, limit, before)
+    asyncio.run(messages.print_list(Settings.load(), question, as_json=as_json))
+
+
+@messages_cli.command("show")
+def show_message(
+    id: Annotated[uuid.UUID, typer.Argument(help="The message's id, as `messages list` prints it.")],
+    as_json: Json = False,
+) -> None:
+    """Show one message with every try to submit it."""
+    if not asyncio.run(messages.print_one(Settings.load(), id, as_json=as_json)):
+        text.complain(f"there is no message with the id {id}; `gatepost messages list` lists them.")
+        raise typer.Exit(FAILED)
+
+
+@cli.command("send-test")
+def send_a_test(
+    address: Annotated[str, typer.Argument(help="Who gets the message.")],
+) -> None:
+    """Submit one short message at once, past the outbox, and print what the server answered."""
+    if not asyncio.run(send_test.send(Settings.load(), address)):
+        raise typer.Exit(FAILED)

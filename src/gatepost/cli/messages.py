@@ -1,0 +1,138 @@
+"""Prints the outbox: a page of messages, or one with its tries. Reads beside the service and writes nothing."""
+
+import json
+import uuid
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from functools import partial
+from typing import Any, TypeVar
+
+from gatepost.accounts.keys import Keys
+from gatepost.cli import text
+from gatepost.clock import iso
+from gatepost.database.connection import Work
+from gatepost.database.opening import open_for_reading
+from gatepost.mail.address import parse_address
+from gatepost.outbox import search
+from gatepost.outbox.lifecycle import State
+from gatepost.outbox.search import AttemptRow, MessageDetail
+from gatepost.settings import Settings, development_keys
+from gatepost.settings.development import FILE_NAME
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Question:
+    """Which messages are asked for; None means any. `before` is the id of the last message of the page before."""
+
+    recipient: str | None
+    state: State | None
+    template: str | None
+    limit: int
+    before: uuid.UUID | None
+
+
+async def print_list(settings: Settings, question: Question, *, as_json: bool) -> None:
+    """Print a page of messages, newest first.
+
+    Raises:
+        InvalidInput: the recipient is no address.
+        StartRefused: the database cannot be read.
+    """
+    recipient_keys = None if question.recipient is None else _recipient_keys(settings, question.recipient)
+    rows = await _read(
+        settings,
+        partial(
+            search.page,
+            recipient_keys=recipient_keys,
+            state=question.state,
+            template=question.template,
+            before=question.before,
+            limit=question.limit,
+        ),
+    )
+    following = str(rows[-1].id) if len(rows) == question.limit else None
+    if as_json:
+        print(json.dumps({"messages": [_plain(asdict(row)) for row in rows], "next": following}, indent=2))
+        return
+    text.columns(
+        ("id", "created", "state", "reason", "template", "recipient", "attempts"),
+        (
+            (row.id, iso(row.created_at), row.state, row.reason, row.template, row.recipient, row.attempts)
+            for row in rows
+        ),
+    )
+    if following is not None:
+        print(f"older ones: --before {following}")
+
+
+async def print_one(settings: Settings, id: uuid.UUID, *, as_json: bool) -> bool:
+    """Print one message with its tries; False when there is none with this id."""
+    found = await _read(settings, partial(search.find, message_id=id))
+    if found is None:
+        return False
+    if as_json:
+        attempts = [_plain(asdict(attempt)) for attempt in found.attempts]
+        print(json.dumps({"message": _plain(asdict(found.message)), "attempts": attempts}, indent=2))
+    else:
+        _describe(found)
+    return True
+
+
+def _describe(found: MessageDetail) -> None:
+    for_json = _plain(asdict(found.message))
+    text.pairs((name.replace("_", " "), value) for name, value in for_json.items())
+    if not found.attempts:
+        print("\nnever tried")
+        return
+    print()
+    text.columns(
+        ("try", "started", "phase", "outcome", "reply", "server", "took"),
+        (
+            (
+                "not counted" if attempt.number is None else attempt.number,
+                iso(attempt.started_at),
+                attempt.phase,
+                attempt.outcome,
+                _reply(attempt),
+                attempt.server,
+                None if attempt.duration_ms is None else f"{attempt.duration_ms} ms",
+            )
+            for attempt in found.attempts
+        ),
+    )
+
+
+def _reply(attempt: AttemptRow) -> str:
+    parts = (attempt.reply_code, attempt.reply_text or attempt.enhanced_status)
+    return " ".join(str(part) for part in parts if part)
+
+
+def _plain(row: dict[str, Any]) -> dict[str, Any]:
+    return {name: _plain_value(name, value) for name, value in row.items()}
+
+
+def _plain_value(name: str, value: Any) -> Any:
+    if isinstance(value, uuid.UUID):
+        return str(value)
+    return iso(value) if name.endswith("_at") and value is not None else value
+
+
+def _recipient_keys(settings: Settings, recipient: str) -> Sequence[str]:
+    # An address nobody has an account for is stored as a keyed hash: support still finds why nothing came.
+    key = parse_address(recipient).key
+    secrets = settings.secret_keys
+    if not secrets and (settings.data_folder / FILE_NAME).exists():
+        secrets = development_keys(settings.data_folder)
+    if not secrets:
+        return [key]
+    return [key, *Keys([secret.get_secret_value() for secret in secrets]).hidden_addresses(key)]
+
+
+async def _read(settings: Settings, query: Work[T]) -> T:
+    database = open_for_reading(settings.database_url)
+    try:
+        return await database.read(query)
+    finally:
+        await database.close()

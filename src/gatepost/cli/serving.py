@@ -1,0 +1,165 @@
+"""Runs the service in the foreground: uvicorn for HTTP, and a stop that keeps answering until the worker is done."""
+
+import asyncio
+import contextlib
+import logging
+import math
+import os
+import signal
+import socket
+import sys
+import threading
+from collections.abc import Callable, Iterator
+
+import uvicorn
+from fastapi import FastAPI
+
+from gatepost.app import Gatepost, create_app
+from gatepost.cli.listening import refused, take_port
+from gatepost.events import Events
+from gatepost.observe.log import LibraryRecords, Log
+from gatepost.settings import Settings
+from gatepost.settings.urls import in_url
+from gatepost.version import VERSION
+
+KEEP_ALIVE_S = 75  # longer than the proxies in front keep theirs, or they write into a line we just closed
+WORKER_SPARE_S = 0.5  # what the worker may need beyond its grace
+LAST_ANSWERS_S = 5  # requests under way when the listener closes
+LEAVING_S = 0.5
+
+_STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+
+
+def serve(settings: Settings) -> int:
+    """Run the service until a signal stops it, and return the exit code.
+
+    Raises:
+        StartRefused: the port, the database or the folder cannot be had.
+        SettingsError: what the settings name cannot be used.
+    """
+    listener = take_port(settings.host, settings.port)
+    try:
+        log = Log()
+        events = Events()
+        events.subscribe(log.on_event)
+        logging.getLogger().addHandler(LibraryRecords(log))
+        gatepost = Gatepost(settings, events=events)
+        Service(gatepost, create_app(gatepost), listener).run()
+    finally:
+        listener.close()
+    return 0
+
+
+class Service:
+    """One run of the service, from the start of its parts to the last answer.
+
+    The first signal stops the worker and leaves the port open: /readyz answers 503, everything else is served. Then
+    the listener closes, answers under way are finished, and the parts are closed. A second signal waits for nothing.
+    """
+
+    def __init__(self, gatepost: Gatepost, app: FastAPI, listener: socket.socket) -> None:
+        self._gatepost = gatepost
+        self._app = app
+        self._listener = listener
+        self._server = _Server(
+            uvicorn.Config(
+                app,
+                lifespan="off",  # run below, so that a refusal to start is an exception here and no log line there
+                loop="asyncio",
+                http="auto",  # httptools where it is installed
+                ws="none",
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                proxy_headers=False,  # uvicorn would believe any X-Forwarded-For that comes from loopback
+                timeout_keep_alive=KEEP_ALIVE_S,
+            ),
+            self._say_where,
+        )
+        self._running: asyncio.Task[None] | None = None
+        self._stopping: asyncio.Task[None] | None = None
+
+    def run(self) -> None:
+        """Run until stopped; a stop, even during the start, is no error.
+
+        Raises:
+            StartRefused: the service cannot start here.
+        """
+        with contextlib.suppress(asyncio.CancelledError):
+            asyncio.run(self._run())
+
+    async def _run(self) -> None:
+        self._running = asyncio.current_task()
+        loop = asyncio.get_running_loop()
+        for number in _STOP_SIGNALS:
+            loop.add_signal_handler(number, self._on_signal)
+        settings = self._gatepost.settings
+        async with self._app.router.lifespan_context(self._app):
+            try:
+                await self._server.serve(sockets=[self._listener])
+            except OSError as error:  # another program began to listen between our bind and now
+                raise refused(settings.host, settings.port, error) from None
+        _leave_soon()
+
+    def _on_signal(self) -> None:
+        if not self._server.started:
+            if self._running is not None:
+                self._running.cancel()  # nothing was promised yet
+        elif self._stopping is None:
+            self._gatepost.begin_stop()
+            self._stopping = asyncio.create_task(self._stop())
+        else:
+            self._gatepost.begin_stop(grace_s=0)
+            self._server.force_exit = self._server.should_exit
+
+    async def _stop(self) -> None:
+        """Keep the port open until the worker has stopped, then let the server end."""
+        loop = asyncio.get_running_loop()
+        grace_s = self._gatepost.settings.shutdown_grace_s
+        grace_ends = loop.time() + grace_s
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(grace_s + WORKER_SPARE_S):
+                await self._gatepost.worker_stopped()
+        left_s = max(0.0, grace_ends - loop.time())
+        self._server.config.timeout_graceful_shutdown = math.ceil(min(left_s, LAST_ANSWERS_S))
+        self._server.should_exit = True
+
+    def _say_where(self) -> None:
+        with contextlib.suppress(OSError, ValueError):  # nobody reads standard output: no reason not to serve
+            for line in where(self._gatepost.settings):
+                print(line)
+            sys.stdout.flush()
+
+
+class _Server(uvicorn.Server):
+    """uvicorn's server without its signal handlers: they close the listener at once and end with the signal's code."""
+
+    def __init__(self, config: uvicorn.Config, on_listening: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._on_listening = on_listening
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self._on_listening()
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+def where(settings: Settings) -> list[str]:
+    """What is printed once the port listens: in development the pages to open, otherwise the address."""
+    if settings.environment == "production":
+        address = f"http://{in_url(settings.host)}:{settings.port}"
+        return [f"Gatepost {VERSION} listens on {address} for {settings.public_url}"]
+    pages = [("Sign-up page", "/register"), ("Mailbox page", "/dev/mailbox"), ("API docs", "/docs")]
+    if settings.smtp_url:
+        pages.pop(1)
+    return [f"{name:14}{settings.public_url}{path}" for name, path in pages]
+
+
+def _leave_soon() -> None:
+    """End the process even when a thread hangs in a name look-up: everything is closed, nobody waits for it."""
+    leaving = threading.Timer(LEAVING_S, os._exit, (0,))
+    leaving.daemon = True
+    leaving.start()

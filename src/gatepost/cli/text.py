@@ -1,0 +1,45 @@
+"""Writes what people read: plain columns, and nothing that could steer a terminal."""
+
+import sys
+from collections.abc import Iterable, Sequence
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+_WIDE = 100_000  # a pipe or a file has no right edge
+
+
+def printable(value: object) -> str:
+    """Show control characters instead of obeying them: replies and names come from strangers."""
+    return "".join(letter if letter.isprintable() else f"\\u{ord(letter):04x}" for letter in str(value))
+
+
+def columns(titles: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """Print a table; None is an empty place."""
+    table = Table(*titles, box=None, pad_edge=False, header_style="bold")
+    for row in rows:
+        table.add_row(*(Text("" if value is None else printable(value), overflow="fold") for value in row))
+    _print(table)
+
+
+def pairs(rows: Iterable[tuple[str, object]]) -> None:
+    """Print names and their values; a value of None is left out."""
+    table = Table.grid(padding=(0, 2))
+    for name, value in rows:
+        if value is not None:
+            table.add_row(Text(name, style="bold"), Text(printable(value), overflow="fold"))
+    _print(table)
+
+
+def complain(sentence: str) -> None:
+    """Print a sentence on standard error."""
+    print(f"gatepost: {printable(sentence)}", file=sys.stderr)
+
+
+def _print(table: Table) -> None:
+    console = Console(highlight=False) if sys.stdout.isatty() else Console(highlight=False, width=_WIDE)
+    with console.capture() as captured:
+        console.print(table)
+    for line in captured.get().splitlines():
+        print(line.rstrip())  # rich fills the last column with spaces
