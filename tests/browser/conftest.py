@@ -1,0 +1,100 @@
+"""A real Chromium against the real service."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
+
+from gatepost.testing import SubmissionServer
+from tests.support.service import Service
+
+# Root may only run it without its sandbox; the rest keeps it from looking for its maker's servers.
+ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-sync", "--no-first-run"]
+TIMEOUT_MS = 15_000
+
+
+def _chromium() -> str | None:
+    names = [os.environ.get("CHROMIUM", ""), "chromium", "chromium-browser", "google-chrome"]
+    return next((path for name in names if name and (path := shutil.which(name))), None)
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """The browser of this machine; without one the tests are skipped, unless REQUIRE_BROWSER is set."""
+    path = _chromium()
+    if path is None:
+        if os.environ.get("REQUIRE_BROWSER"):
+            pytest.fail("REQUIRE_BROWSER is set and there is no browser: install chromium or set CHROMIUM to one")
+        pytest.skip("no Chromium on this machine: install it or set CHROMIUM to one")
+    with sync_playwright() as playwright:
+        launched = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
+        yield launched
+        launched.close()
+
+
+@pytest.fixture
+def problems() -> list[str]:
+    """What the browser complained about; every test ends with none."""
+    return []
+
+
+@pytest.fixture(params=[True, False], ids=["with JavaScript", "without JavaScript"])
+def javascript(request: pytest.FixtureRequest) -> bool:
+    """Whether the person's browser runs scripts."""
+    return bool(request.param)
+
+
+@pytest.fixture
+def page(browser: Browser, javascript: bool, problems: list[str]) -> Iterator[Page]:
+    """A fresh window at the width of a phone."""
+    context = browser.new_context(java_script_enabled=javascript, viewport={"width": 390, "height": 800})
+    context.set_default_timeout(TIMEOUT_MS)
+    opened = context.new_page()
+    watch(opened, problems)
+    yield opened
+    context.close()
+    assert [] == problems
+
+
+def watch(page: Page, problems: list[str]) -> None:
+    """Note every warning, error and failed request of a page."""
+
+    def on_console(message: ConsoleMessage) -> None:
+        if message.type in ("error", "warning"):
+            problems.append(f"console: {message.text}")
+
+    page.on("console", on_console)
+    page.on("pageerror", lambda error: problems.append(f"script: {error}"))
+    page.on(
+        "response", lambda answer: problems.append(f"{answer.status} {answer.url}") if answer.status >= 500 else None
+    )
+
+
+@pytest.fixture
+def service(tmp_path: Path) -> Iterator[Service]:
+    """The service with its development mailbox."""
+    running = Service(tmp_path)
+    running.start()
+    running.wait_until_ready()
+    yield running
+    running.close()
+
+
+@pytest.fixture
+def mail_server() -> Iterator[SubmissionServer]:
+    """A real SMTP server on loopback."""
+    with SubmissionServer.in_thread() as server:
+        yield server
+
+
+@pytest.fixture
+def service_with_smtp(tmp_path: Path, mail_server: SubmissionServer) -> Iterator[Service]:
+    """The service in front of a real SMTP server."""
+    running = Service(tmp_path, mail_server.port)
+    running.start()
+    running.wait_until_ready()
+    yield running
+    running.close()
