@@ -10,8 +10,7 @@ from fastapi.testclient import TestClient
 
 from gatepost.transport.folder import FolderTransport, Mailbox
 from gatepost.transport.transport import Envelope, Progress
-from gatepost.web import mailbox
-from gatepost.web.mailbox import mailbox_router
+from gatepost.web.mailbox import changes, mailbox_router
 from tests.web.site import PRODUCTION, SECURITY_HEADERS, Site
 
 MAIL = b"""From: Gate <gate@example.com>\r
@@ -137,19 +136,29 @@ def test_there_is_none_in_production(folder):
         mailbox_router(site.context)
 
 
-async def test_new_mail_is_told_and_the_stream_ends_with_the_process(tmp_path):
-    """The stream says `changed` for what the page has not seen, once, and ends as soon as `stopping` is set."""
-    stopping = asyncio.Event()
+async def test_new_mail_is_told_once(tmp_path):
+    """The stream says `changed` for what the page has not seen, and names the newest message."""
     folder = tmp_path / "mailbox"
     box = Mailbox(folder)
-    stream = mailbox._changes(box, stopping, seen="")
+    stream = changes(box, asyncio.Event(), seen="")
     assert await anext(stream) == b"retry: 1000\n\n"
     waiting = asyncio.ensure_future(anext(stream))
     await asyncio.to_thread(deliver, folder)
-    assert await asyncio.wait_for(waiting, 5) == f"event: changed\ndata: {box.newest_name()}\n\n".encode()
+    told = await asyncio.wait_for(waiting, 10)
+    assert told == f"event: changed\ndata: {box.newest_name()}\n\n".encode()
+    await stream.aclose()
+
+
+async def test_the_stream_ends_at_once_when_the_process_stops(folder):
+    """It does not wait for its next look into the mailbox, which here would come in an hour."""
+    stopping = asyncio.Event()
+    box = Mailbox(folder)
+    stream = changes(box, stopping, seen=box.newest_name() or "", poll_s=3600)
+    assert await anext(stream) == b"retry: 1000\n\n"
     ending = asyncio.ensure_future(anext(stream, None))
+    await asyncio.to_thread(box.newest_name)  # by now the stream has looked, too, and waits
     stopping.set()
-    assert await asyncio.wait_for(ending, 0.25) is None
+    assert await asyncio.wait_for(ending, 10) is None
 
 
 def test_the_stream_is_an_event_stream(folder):

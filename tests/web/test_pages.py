@@ -244,6 +244,16 @@ def test_the_same_field_twice_is_refused():
     assert site.register.asked == []
 
 
+def test_fields_that_are_none_of_ours_are_ignored():
+    """A browser extension's field, even twice, changes nothing."""
+    site = Site()
+    client = site.client()
+    body = f"form_key={form_field(client)['form_key']}&email=a@b.example&password=x&is_admin=1&is_admin=2"
+    answer = client.post("/register", content=body, headers={"content-type": "application/x-www-form-urlencoded"})
+    assert answer.status_code == 200
+    assert set(site.register.asked[0]) == {"email", "password", "name", "locale", "request_id"}
+
+
 @pytest.mark.parametrize("kind", ["application/json", "text/plain", "multipart/form-data; boundary=x"])
 def test_pages_take_forms_only(kind):
     """JSON, plain text and uploads are 415 on a page."""

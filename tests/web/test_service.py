@@ -90,6 +90,23 @@ def test_what_nobody_offers_is_a_problem(method, path, status, code):
     assert ("allow" in answer.headers) == (status == 405)
 
 
+def test_a_bug_outside_our_routes_is_a_problem_too():
+    """The last resort answers 500 with every header field, shows nothing, and leaves its traceback in one event."""
+    site = Site(PRODUCTION)
+    app = application(site)
+
+    @app.get("/broken")
+    async def get_broken() -> None:
+        raise ZeroDivisionError("inside")
+
+    answer = TestClient(app, base_url=site.settings.public_url).get("/broken")
+    (failure,) = site.failures()
+    assert (answer.status_code, answer.json()["code"]) == (500, "internal_error")
+    assert (failure.request_id, failure.error) == (answer.headers["x-request-id"], "ZeroDivisionError")
+    assert [name for name in SECURITY_HEADERS if name not in answer.headers] == []
+    assert "inside" not in answer.text
+
+
 def test_readiness_names_its_reasons():
     """503 with every reason while something keeps the process from its work, 200 otherwise; HEAD answers alike."""
     site = Site()

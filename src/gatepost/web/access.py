@@ -11,7 +11,7 @@ from gatepost.web.context import WebContext
 from gatepost.web.problems import refused
 
 _CHALLENGE = {"WWW-Authenticate": 'Bearer realm="gatepost"'}
-_bearer = HTTPBearer(scheme_name="admin token", auto_error=False)
+_bearer = HTTPBearer(scheme_name="admin_token", auto_error=False)
 Credentials = Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
 
 

@@ -12,7 +12,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gatepost.web.context import WebContext
 from gatepost.web.page_kit import PageKit
-from gatepost.web.problems import PROBLEMS, problem_of, problem_response
+from gatepost.web.problems import PROBLEMS, problem_of, problem_response, request_failed
 from gatepost.web.security import add_security_headers, host_name, is_loopback_name, request_id_for
 
 # Load balancers and scrapers ask by address.
@@ -20,7 +20,7 @@ PROBES = frozenset({"/healthz", "/readyz", "/metrics"})
 
 
 class KnownHosts:
-    """ASGI middleware: refuses a Host that is not ours, and gives every answer its request id and header fields."""
+    """ASGI middleware: refuses a Host that is not ours; every answer, the last resort too, gets its header fields."""
 
     def __init__(self, app: ASGIApp, context: WebContext) -> None:
         self._app = app
@@ -32,18 +32,27 @@ class KnownHosts:
             await self._app(scope, receive, send)
             return
         request_id = request_id_for(scope, self._context)
+        started = False
 
         async def decorated(message: Message) -> None:
+            nonlocal started
             if message["type"] == "http.response.start":
+                started = True
                 headers = MutableHeaders(scope=message)
                 headers["X-Request-Id"] = request_id
                 add_security_headers(headers, self._context)
             await send(message)
 
-        if scope["path"] in PROBES or self._is_known(scope):
-            await self._app(scope, receive, decorated)
-        else:
+        if scope["path"] not in PROBES and not self._is_known(scope):
             await problem_response(PROBLEMS["unknown_host"], request_id)(scope, receive, decorated)
+            return
+        try:
+            await self._app(scope, receive, decorated)
+        except Exception as error:
+            if started:
+                raise  # the answer is out; the server's own log has to tell the rest
+            self._context.events.emit(request_failed(error, request_id))
+            await problem_response(PROBLEMS["internal_error"], request_id)(scope, receive, decorated)
 
     def _is_known(self, scope: Scope) -> bool:
         hosts = Headers(scope=scope).getlist("host")

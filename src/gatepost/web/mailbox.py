@@ -73,11 +73,12 @@ def _add_list(router: APIRouter, context: WebContext, mailbox: Mailbox, pages: P
     @router.get("/changes")
     async def stream_changes(seen: str = "") -> Response:
         """Say `changed` as soon as the newest message is another one than the page has `seen`."""
-        changes = _changes(mailbox, context.stopping, seen)
-        return StreamingResponse(changes, media_type="text/event-stream", headers={"X-Accel-Buffering": "no"})
+        stream = changes(mailbox, context.stopping, seen)
+        return StreamingResponse(stream, media_type="text/event-stream", headers={"X-Accel-Buffering": "no"})
 
 
-async def _changes(mailbox: Mailbox, stopping: asyncio.Event, seen: str) -> AsyncIterator[bytes]:
+async def changes(mailbox: Mailbox, stopping: asyncio.Event, seen: str, poll_s: float = POLL_S) -> AsyncIterator[bytes]:
+    """Yield server-sent events until `stopping` is set; looks into the mailbox every `poll_s` seconds."""
     yield b"retry: 1000\n\n"
     silent_s = 0.0
     while not stopping.is_set():
@@ -88,9 +89,9 @@ async def _changes(mailbox: Mailbox, stopping: asyncio.Event, seen: str) -> Asyn
         elif silent_s >= KEEP_ALIVE_S:  # without a write nobody notices that the browser has gone
             silent_s = 0.0
             yield b": still here\n\n"
-        silent_s += POLL_S
+        silent_s += poll_s
         try:
-            await asyncio.wait_for(stopping.wait(), POLL_S)
+            await asyncio.wait_for(stopping.wait(), poll_s)
         except TimeoutError:
             continue
 

@@ -3,6 +3,7 @@
 A problem never repeats what was sent, and never shows a path, a statement or a stack.
 """
 
+import traceback
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from http import HTTPStatus
@@ -15,6 +16,7 @@ from starlette.exceptions import HTTPException
 
 from gatepost import errors
 from gatepost.errors import FieldError
+from gatepost.events import RequestFailed
 from gatepost.web.validation import field_errors
 
 MEDIA_TYPE = "application/problem+json"
@@ -177,6 +179,12 @@ def _phrase(status: int) -> str:
         return HTTPStatus(status).phrase
     except ValueError:
         return "Error"
+
+
+def request_failed(error: Exception, request_id: str) -> RequestFailed:
+    """The event that keeps what an `internal_error` does not show."""
+    lines = traceback.format_exception(error)
+    return RequestFailed(request_id=request_id, error=type(error).__name__, traceback="".join(lines))
 
 
 def problem_response(problem: Problem, request_id: str) -> JSONResponse:

@@ -4,7 +4,6 @@
 errors as problems, security header fields, one RequestAnswered event. No middleware is needed.
 """
 
-import traceback
 from collections.abc import Callable, Coroutine
 from typing import Any, ClassVar
 
@@ -14,10 +13,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Message, Receive, Scope, Send
 
-from gatepost.events import RequestAnswered, RequestFailed
+from gatepost.events import RequestAnswered
 from gatepost.web.body import MAX_BODY_BYTES, BoundedRequest
 from gatepost.web.context import WebContext
-from gatepost.web.problems import Problem, problem_of, problem_response, refused
+from gatepost.web.problems import Problem, problem_of, problem_response, refused, request_failed
 from gatepost.web.security import (
     FORM_TYPE,
     SAFE_METHODS,
@@ -97,13 +96,7 @@ class GatepostRoute(APIRoute):
     def _answer(self, request: Request, error: Exception) -> Response:
         problem = problem_of(error)
         if problem.code == "internal_error":
-            self.context.events.emit(
-                RequestFailed(
-                    request_id=request_id_of(request),
-                    error=type(error).__name__,
-                    traceback="".join(traceback.format_exception(error)),
-                )
-            )
+            self.context.events.emit(request_failed(error, request_id_of(request)))
         return type(self).answer_problem(request, problem)
 
 
