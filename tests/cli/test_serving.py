@@ -92,7 +92,8 @@ def test_while_it_stops_it_answers_and_says_not_ready(tmp_path: Path) -> None:
         assert service.answer("/readyz")[0] == 503
         assert service.answer("/healthz")[0] == 200
         assert service.register("ann@example.com") == 202
-        assert time.monotonic() - began < GRACE_S
+        while time.monotonic() - began < GRACE_S * 0.7:
+            assert service.answer("/healthz")[0] == 200  # the port stays open while the worker has its grace
         assert service.wait() == 0
         took_s = time.monotonic() - began
         assert GRACE_S - 0.1 < took_s < WITHIN_S

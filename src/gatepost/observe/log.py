@@ -96,7 +96,7 @@ class Log:
         else:
             # Escaping everything but ASCII keeps control characters, line ends and bidi marks out of the line.
             line = json.dumps({"event": event, "time": time, "level": level, **clean}, default=str)
-            self._sink.write(line.replace("\x7f", "\\u007f"))
+            self._sink.write(line)
 
     @property
     def dropped(self) -> int:
