@@ -3,6 +3,7 @@
 import sqlite3
 
 import pytest
+from sqlalchemy import Connection
 
 from gatepost.database.sqlite import SqliteDatabase
 from gatepost.errors import DatabaseUnavailable, StartRefused
@@ -33,3 +34,20 @@ async def test_a_foreign_write_lock_refuses_the_start(database: SqliteDatabase) 
     foreign.execute("ROLLBACK")
     foreign.close()
     await (await SqliteDatabase.open(path, wait_for_owner_s=0)).close()
+
+
+async def test_a_transaction_has_the_write_lock_from_its_beginning(database: SqliteDatabase) -> None:
+    """A work that has only read so far cannot lose the lock to somebody else: nobody else can write."""
+
+    def foreign_attempt(tx: Connection) -> str:
+        notes(tx)
+        foreign = sqlite3.connect(database.path, isolation_level=None, timeout=0)
+        try:
+            foreign.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError as error:
+            return str(error)
+        finally:
+            foreign.close()
+        return "it got the lock"
+
+    assert "database is locked" == await database.write(foreign_attempt)

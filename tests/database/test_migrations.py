@@ -13,7 +13,7 @@ from gatepost.database import schema
 from gatepost.database.opening import open_for_reading
 from gatepost.database.schema import current_revision, head_revision
 from gatepost.database.sqlite import SqliteDatabase
-from gatepost.errors import SchemaTooNew, StartRefused
+from gatepost.errors import DatabaseUnavailable, SchemaTooNew, StartRefused
 from tests.database.tables import schema_of_the_file, schema_of_the_tables
 
 
@@ -91,3 +91,12 @@ async def test_a_file_that_is_no_database_refuses_the_start(tmp_path: Path) -> N
     with pytest.raises(StartRefused, match=f"{path}: the file is damaged or no SQLite database"):
         await migrated(path)
     assert content == path.read_bytes()
+
+
+async def test_a_schema_changed_under_our_hands_is_not_ready(tmp_path: Path) -> None:
+    """Another version that migrated the running service's file shows in /readyz."""
+    database = await SqliteDatabase.open(tmp_path / "gatepost.db", wait_for_owner_s=0)
+    execute(database.path, "UPDATE alembic_version SET version_num = '9999'")
+    with pytest.raises(DatabaseUnavailable, match="has schema revision 9999, not"):
+        await database.ready()
+    await database.close()
