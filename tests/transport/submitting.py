@@ -33,13 +33,18 @@ class Marking:
     error: Exception | None = None
     calls: int = 0
     ended: int = 0
+    cancelled: int = 0
     gate: asyncio.Event | None = None
     seen: Callable[[], object] = field(default=lambda: None)
 
     async def __call__(self) -> bool:
         self.calls += 1
         if self.gate is not None:
-            await self.gate.wait()
+            try:
+                await self.gate.wait()
+            except asyncio.CancelledError:
+                self.cancelled += 1
+                raise
         self.seen()
         self.ended += 1
         if self.error is not None:

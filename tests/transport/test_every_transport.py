@@ -84,7 +84,7 @@ async def test_cancelling_before_the_content_leaves_nothing(kind: Kind) -> None:
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await asyncio.wait_for(task, 5)
-    assert (marking.ended, progress.content_begun) == (0, False)
+    assert (marking.cancelled, marking.ended, progress.content_begun) == (1, 0, False)
     await kind.transport.close()
     assert kind.contents() == []
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from gatepost.testing import Delay, Endless, Extra, Say, Step, SubmissionServer
+from gatepost.testing import Delay, Drip, Endless, Extra, Say, Step, SubmissionServer
 from gatepost.transport.reply import Outcome, Phase
 from tests.transport.submitting import LARGE_BYTES, Line, an_envelope
 
@@ -91,7 +91,7 @@ async def test_a_farewell_behind_the_acceptance_is_no_doubt(server: SubmissionSe
 async def test_a_reply_in_the_middle_of_the_content_ends_the_attempt(server: SubmissionServer, line: Line) -> None:
     """A server that refuses before the final dot, and reads no further, is not written to until the deadline."""
     server.at(Step.CONTENT, Delay(0.1))
-    server.at(Step.CONTENT, Say(b"552 5.3.4 Too big\r\n"))
+    server.at(Step.CONTENT, Drip(b"552 5.3.4 Too big\r\n", 0.05))
     reply = await line.submit(an_envelope(size=LARGE_BYTES))
     assert (reply.outcome, reply.phase, reply.timed_out) == (Outcome.TRANSIENT, Phase.CONTENT, False)
     assert "552 5.3.4 Too big" in reply.text

@@ -8,6 +8,7 @@ import pytest
 
 from gatepost.errors import SettingsError
 from gatepost.testing import Hang, Say, Step, SubmissionServer
+from gatepost.transport.line import Line
 from gatepost.transport.reply import Outcome, Phase, Reply
 from gatepost.transport.server import Server
 from tests.support.certificates import Authority, self_signed
@@ -85,8 +86,25 @@ async def test_replies_injected_before_the_handshake_end_it(authority: Authority
     _nothing_was_sent(server)
 
 
-async def test_a_greeting_in_the_clear_is_not_taken_for_one_under_implicit_tls(authority: Authority) -> None:
-    """Where TLS comes first, plain bytes before it end the connection, also when a real handshake follows."""
+async def test_bytes_before_the_handshake_are_never_the_greeting() -> None:
+    """Where TLS comes first, plain bytes that arrive before it spoil the line instead of greeting it."""
+    plain_first, tls_first = Line(Server("localhost", 587)), Line(Server("localhost", 465, tls="implicit"))
+    for line in (plain_first, tls_first):
+        line.connection_made(_Wire())
+        line.data_received(b"220 hello\r\n")
+    assert (plain_first.usable, tls_first.usable) == (True, False)
+
+
+class _Wire(asyncio.Transport):
+    def is_closing(self) -> bool:
+        return False
+
+    def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
+        pass
+
+
+async def test_a_plain_server_is_not_greeted_under_implicit_tls(authority: Authority) -> None:
+    """A server that greets in the clear where TLS was expected gets no word."""
     async with SubmissionServer(ssl_context=authority.serving(HERE), credentials=ANN) as tls_server:
         tls_server.tls = "implicit"
         tls_server.at(Step.HANDSHAKE, Say(b"220 hello\r\n"))

@@ -85,8 +85,6 @@ class SmtpTransport:
         except LineBroken as error:
             return _broken(error, progress)
         except TimeoutError:
-            if not deadline.expired():  # not ours: `committing` raised it
-                raise
             return broken_off(self._too_late(progress), progress.phase, progress.server, timed_out=True)
 
     def _too_late(self, progress: Progress) -> str:
