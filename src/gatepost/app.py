@@ -1,6 +1,7 @@
 """The composition root: builds every part from the settings and hands them to each other; it alone knows them all."""
 
 import asyncio
+import logging
 import os
 import signal
 import socket
@@ -27,11 +28,11 @@ from gatepost.delivery.attempt import Desk
 from gatepost.delivery.ring import Ring
 from gatepost.delivery.worker import Worker
 from gatepost.errors import InvalidInput, NotStarted, TryLater
-from gatepost.events import Event, Events, ServiceStarted, ServiceStopped, ServiceStopping, SettingWarned
+from gatepost.events import Events, ServiceStarted, ServiceStopped, ServiceStopping, SettingWarned
 from gatepost.mail.address import parse_address
 from gatepost.mail.compose import Composer
 from gatepost.mail.templates import Templates
-from gatepost.observe.log import Log
+from gatepost.observe.log import LibraryRecords, Log
 from gatepost.observe.metrics import Metrics
 from gatepost.outbox.claim import Claimed
 from gatepost.outbox.prune import prune_no_account
@@ -110,7 +111,7 @@ class Gatepost:
     ) -> None:
         self.settings = settings = settings or Settings.load()
         self.clock = clock or SystemClock()
-        self.events = events or _events_to_standard_error()
+        self.events = events or _host_events()
         self.stopping = asyncio.Event()
         self._metrics = Metrics()
         self.events.subscribe(self._metrics.on_event)
@@ -413,8 +414,16 @@ def _development_keys(settings: Settings) -> Sequence[Any]:
     return development_keys(settings.data_folder)
 
 
-def _events_to_standard_error() -> Events:
+def service_events() -> Events:
+    """Make the events of a process that is all ours: they, and what libraries warn about, go to standard error."""
+    log = Log()
+    logging.getLogger().addHandler(LibraryRecords(log))
     events = Events()
-    subscriber: Callable[[Event], None] = Log().on_event
-    events.subscribe(subscriber)
+    events.subscribe(log.on_event)
+    return events
+
+
+def _host_events() -> Events:
+    events = Events()
+    events.subscribe(Log().on_event)
     return events

@@ -47,13 +47,20 @@ class SettingWarned(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class RequestAnswered(Event):
-    """An answer of one of our routes went out."""
+    """An answer of one of our routes went out; `code` is the problem's, `reason` why a 503 had to be answered."""
 
     request_id: str
     method: str
     route: str
     status: int
     duration_ms: float
+    code: str | None = None
+    reason: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class RoutineAnswered(RequestAnswered):
+    """The same for a probe, the metrics or a static file: counted, and not written to the log unless asked for."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,8 +7,9 @@ import pytest
 from fastapi import APIRouter, BackgroundTasks, Depends, HTTPException
 
 from gatepost.errors import AddressTaken, BadToken, DatabaseBusy, DatabaseUnavailable, HashingBusy, NotStarted
-from gatepost.events import RequestAnswered
+from gatepost.events import RequestAnswered, RoutineAnswered
 from gatepost.web.accounts import accounts_router
+from gatepost.web.health import health_router
 from gatepost.web.route import route_class_for
 from tests.web.site import PRODUCTION, SECURITY_HEADERS, Site
 
@@ -316,3 +317,23 @@ def test_routers_included_twice_deep_keep_everything():
     assert client.post("/api/auth/register", json=GOOD).status_code == 202
     answer = client.get("/api/auth/register")
     assert (answer.status_code, answer.headers["allow"], answer.json()["code"]) == (405, "POST", "method_not_allowed")
+
+
+def test_an_answer_of_503_is_recorded_with_its_cause():
+    """Operators read why; the answer itself says only when to come again."""
+    site = Site()
+    site.register.answer = DatabaseUnavailable("/data/gatepost.db: the disk is full")
+    answer = site.client().post("/auth/register", json={"email": "a@example.com", "password": "p"})
+    (answered,) = site.answered()
+    assert ("try_later", "/data/gatepost.db: the disk is full") == (answered.code, answered.reason)
+    assert "disk" not in answer.text
+
+
+def test_probes_are_recorded_as_routine_until_one_says_no():
+    """A probe every second must not bury the log; a refused one belongs there."""
+    site = Site()
+    client = site.client(health_router(site.context))
+    client.get("/readyz")
+    site.reasons.append("stopping")
+    client.get("/readyz")
+    assert [RoutineAnswered, RequestAnswered] == [type(event) for event in site.answered()]

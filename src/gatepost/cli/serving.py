@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import logging
 import math
 import os
 import signal
@@ -14,10 +13,8 @@ from collections.abc import Callable, Iterator
 import uvicorn
 from fastapi import FastAPI
 
-from gatepost.app import Gatepost, create_app
+from gatepost.app import Gatepost, create_app, service_events
 from gatepost.cli.listening import refused, take_port
-from gatepost.events import Events
-from gatepost.observe.log import LibraryRecords, Log
 from gatepost.settings import Settings
 from gatepost.settings.urls import in_url
 from gatepost.version import VERSION
@@ -39,11 +36,7 @@ def serve(settings: Settings) -> int:
     """
     listener = take_port(settings.host, settings.port)
     try:
-        log = Log()
-        events = Events()
-        events.subscribe(log.on_event)
-        logging.getLogger().addHandler(LibraryRecords(log))
-        gatepost = Gatepost(settings, events=events)
+        gatepost = Gatepost(settings, events=service_events())
         Service(gatepost, create_app(gatepost), listener).run()
     finally:
         listener.close()

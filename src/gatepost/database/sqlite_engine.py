@@ -35,7 +35,7 @@ def writing_engine(path: Path, *, busy_timeout_ms: int = BUSY_TIMEOUT_MS) -> Eng
         connection.execute("PRAGMA foreign_keys=ON")
         return connection
 
-    engine = create_engine("sqlite://", creator=connect, poolclass=NullPool)
+    engine = create_engine("sqlite://", creator=connect, hide_parameters=True, poolclass=NullPool)
     event.listen(engine, "begin", _begin_immediate)
     watch(engine)
     return engine
@@ -51,7 +51,9 @@ def reading_engine(path: Path, *, connections: int, busy_timeout_ms: int = BUSY_
     def connect() -> sqlite3.Connection:
         return _connect(f"file:{quote(str(path))}?mode=ro", busy_timeout_ms)
 
-    engine = create_engine("sqlite://", creator=connect, poolclass=QueuePool, pool_size=connections, max_overflow=0)
+    engine = create_engine(
+        "sqlite://", creator=connect, hide_parameters=True, poolclass=QueuePool, pool_size=connections, max_overflow=0
+    )
     event.listen(engine, "begin", _begin_deferred)
     return engine
 

@@ -22,6 +22,7 @@ _ORDER: Final = {DEBUG: 0, INFO: 1, WARNING: 2, ERROR: 3}
 LEVELS: Final[Mapping[type[events.Event], str]] = {
     events.Event: INFO,
     events.SettingWarned: WARNING,
+    events.RoutineAnswered: DEBUG,
     events.RequestFailed: ERROR,
     events.TokenRefused: WARNING,
     events.MessageDeferred: WARNING,

@@ -42,7 +42,7 @@ def docs_router(context: WebContext, app: FastAPI) -> APIRouter:
     """
     if not context.in_development:
         raise ValueError("environment: the API documents are served in development only")
-    router = APIRouter(route_class=route_class_for(context), include_in_schema=False)
+    router = APIRouter(route_class=route_class_for(context, routine=True), include_in_schema=False)
     page = _PAGE.format(
         bundle=static_url(f"{_VENDOR}/swagger-ui-bundle.js"),
         css=static_url(f"{_VENDOR}/swagger-ui.css"),

@@ -27,7 +27,7 @@ class Ready(BaseModel):
 
 def health_router(context: WebContext) -> APIRouter:
     """Make the router of /healthz, /readyz and /metrics."""
-    router = APIRouter(route_class=route_class_for(context), tags=["operations"])
+    router = APIRouter(route_class=route_class_for(context, routine=True), tags=["operations"])
 
     @router.head("/healthz", include_in_schema=False)
     @router.get("/healthz", summary="The process is alive")

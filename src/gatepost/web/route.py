@@ -13,7 +13,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Message, Receive, Scope, Send
 
-from gatepost.events import RequestAnswered
+from gatepost.errors import TryLater
+from gatepost.events import RequestAnswered, RoutineAnswered
 from gatepost.web.body import MAX_BODY_BYTES, BoundedRequest
 from gatepost.web.context import WebContext
 from gatepost.web.problems import Problem, problem_of, problem_response, refused, request_failed
@@ -25,6 +26,8 @@ from gatepost.web.security import (
     request_id_for,
     request_id_of,
 )
+
+_PROBLEM = "gatepost.problem"
 
 Endpoint = Callable[[Request], Coroutine[Any, Any, Response]]
 AnswerProblem = Callable[[Request, Problem], Response]
@@ -41,6 +44,7 @@ class GatepostRoute(APIRoute):
     context: ClassVar[WebContext]
     answer_problem: ClassVar[AnswerProblem]
     takes_forms: ClassVar[bool]
+    routine: ClassVar[bool]
     methods_at: ClassVar[dict[str, set[str]]]  # path → every method of this router's routes there, for Allow
 
     def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
@@ -61,13 +65,16 @@ class GatepostRoute(APIRoute):
             await send(message)
             # Before the background tasks: their time is not part of the answer.
             if message["type"] == "http.response.start":
+                code, reason = scope.get(_PROBLEM, (None, None))
                 context.events.emit(
-                    RequestAnswered(
+                    (RoutineAnswered if self.routine and code is None else RequestAnswered)(
                         request_id=request_id,
                         method=scope["method"],
                         route=self.path,
                         status=message["status"],
                         duration_ms=round((context.clock.monotonic() - began) * 1000, 3),
+                        code=code,
+                        reason=reason,
                     )
                 )
 
@@ -95,6 +102,7 @@ class GatepostRoute(APIRoute):
 
     def _answer(self, request: Request, error: Exception) -> Response:
         problem = problem_of(error)
+        request.scope[_PROBLEM] = (problem.code, str(error) if isinstance(error, TryLater) else None)
         if problem.code == "internal_error":
             self.context.events.emit(request_failed(error, request_id_of(request)))
         return type(self).answer_problem(request, problem)
@@ -119,7 +127,7 @@ def _is_kind(content_type: str, wanted: str) -> bool:
 
 
 def route_class_for(
-    context: WebContext, *, answer_problem: AnswerProblem = as_json, takes_forms: bool = False
+    context: WebContext, *, answer_problem: AnswerProblem = as_json, takes_forms: bool = False, routine: bool = False
 ) -> type[GatepostRoute]:
     """Make the route class of one router.
 
@@ -127,6 +135,7 @@ def route_class_for(
         context: what the routes need.
         answer_problem: how a problem is shown; pages show it as a page.
         takes_forms: unsafe methods take form bodies instead of JSON.
+        routine: nobody reads a log line about an answer that went well.
     """
     return type(
         "GatepostRoute",
@@ -135,6 +144,7 @@ def route_class_for(
             "context": context,
             "answer_problem": staticmethod(answer_problem),
             "takes_forms": takes_forms,
+            "routine": routine,
             "methods_at": {},
         },
     )

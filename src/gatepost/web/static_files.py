@@ -15,7 +15,7 @@ _TYPES = {"css": "text/css; charset=utf-8", "js": "text/javascript; charset=utf-
 
 def static_router(context: WebContext) -> APIRouter:
     """Make the router of our stylesheet and scripts."""
-    router = APIRouter(route_class=route_class_for(context), include_in_schema=False)
+    router = APIRouter(route_class=route_class_for(context, routine=True), include_in_schema=False)
     add_files(router, STATIC_PATH, {name: static_bytes(name) for name in OWN_FILES})
     return router
 
