@@ -1,0 +1,54 @@
+"""Brings a service to rest and compares its ledgers; what nearly every fault test ends with."""
+
+import time
+from collections.abc import Collection, Sequence
+
+from gatepost.testing import SubmissionServer
+from tests.support.driver import registration
+from tests.support.ledgers import Books, bring_copies_forward, differences, read_books, unsettled
+from tests.support.service import Service
+
+REST_TIMEOUT_S = 60.0
+_POLL_S = 0.02
+
+
+def register(service: Service, address: str) -> int:
+    """Register one address; returns the status."""
+    return service.post("/auth/register", **registration(address))[0]
+
+
+def start_again(service: Service) -> None:
+    """Start after a kill, and let copies that are due later go out now.
+
+    Two starts: the first finds what the dead process left and says when a copy is due; that is then brought forward,
+    while nothing runs.
+    """
+    service.start()
+    service.wait_until_ready()
+    assert 0 == service.stop(), service.text
+    bring_copies_forward(service.database)
+    service.start()
+    service.wait_until_ready()
+
+
+def come_to_rest(service: Service, timeout_s: float = REST_TIMEOUT_S) -> None:
+    """Wait until no message is to be tried any more."""
+    give_up_at = time.monotonic() + timeout_s
+    while left := unsettled(service.database):
+        assert service.alive, f"the service has ended:\n{service.text}"
+        assert time.monotonic() < give_up_at, f"{left} messages are not settled after {timeout_s:g} s:\n{service.text}"
+        time.sleep(_POLL_S)  # the database of another process tells nobody that it changed
+
+
+def stopped_books(
+    service: Service,
+    mail: SubmissionServer,
+    promised: Collection[str],
+    templates: Sequence[str] = ("verification", "welcome"),
+) -> Books:
+    """Come to rest, stop with exit code 0, and find the three ledgers in agreement."""
+    come_to_rest(service)
+    assert 0 == service.stop(), service.text
+    books = read_books(service.database)
+    assert [] == differences(promised, books, list(mail.messages), templates=templates)
+    return books

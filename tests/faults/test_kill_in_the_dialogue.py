@@ -1,0 +1,103 @@
+"""The service is killed by the mail server itself, at an exact moment of the SMTP dialogue."""
+
+import contextlib
+from collections.abc import Callable
+
+import pytest
+
+from gatepost.testing import Behaviour, Call, Drop, SubmissionServer
+from gatepost.testing.behaviours import Step
+from tests.faults.conftest import MakeService
+from tests.faults.rest import come_to_rest, register, start_again, stopped_books
+from tests.support.ledgers import link
+from tests.support.service import Service
+
+ADDRESS = "mira@people.example"
+KILLED = -9
+Killing = Callable[[Service, SubmissionServer], list[Behaviour]]
+
+
+def _kill(service: Service, mail: SubmissionServer) -> list[Behaviour]:
+    return [Call(service.kill)]
+
+
+def _kill_and_forget(service: Service, mail: SubmissionServer) -> list[Behaviour]:
+    return [Call(service.kill), Drop()]
+
+
+def _kill_behind_the_reply(service: Service, mail: SubmissionServer) -> list[Behaviour]:
+    """The server's loop writes its 250 first and kills in its next turn."""
+    return [Call(lambda: mail.on_own_loop(service.kill))]
+
+
+@pytest.mark.parametrize(
+    ("step", "killing", "received"),
+    [
+        pytest.param(Step.EHLO, _kill, {1}, id="before anything was said"),
+        pytest.param(Step.RCPT, _kill, {1}, id="at RCPT"),
+        pytest.param(Step.DOT, _kill_and_forget, {1}, id="at the final dot, not taken"),
+        pytest.param(Step.DOT, _kill, {2}, id="at the final dot, taken"),
+        pytest.param(Step.TAKEN, _kill_behind_the_reply, {1, 2}, id="behind the reply"),
+    ],
+)
+def test_a_verification_arrives_whenever_the_service_is_killed(
+    make_service: MakeService, mail: SubmissionServer, step: Step, killing: Killing, received: set[int]
+) -> None:
+    """It always arrives, and a second time only when the server had taken it before the kill."""
+    service = make_service(mail.port, WELCOME="off")
+    _start_and_arm(service, mail, step, killing)
+
+    assert 202 == register(service, ADDRESS)
+    assert KILLED == service.wait_for_exit()
+    mail.clear()
+    start_again(service)
+
+    books = stopped_books(service, mail, {ADDRESS}, templates=["verification"])
+    assert ["accepted"] == [message.state for message in books.messages]
+    assert len(mail.messages) in received
+
+
+@pytest.mark.parametrize(
+    ("step", "killing", "received"),
+    [
+        pytest.param(Step.RCPT, _kill, {0, 1}, id="at RCPT"),
+        pytest.param(Step.DOT, _kill_and_forget, {0}, id="at the final dot, not taken"),
+        pytest.param(Step.DOT, _kill, {1}, id="at the final dot, taken"),
+        pytest.param(Step.TAKEN, _kill_behind_the_reply, {1}, id="behind the reply"),
+    ],
+)
+def test_a_welcome_never_arrives_twice(
+    make_service: MakeService, mail: SubmissionServer, step: Step, killing: Killing, received: set[int]
+) -> None:
+    """After a kill in its dialogue it stays `unknown`, unless it certainly was not handed over."""
+    service = make_service(mail.port, WELCOME="at_verification")
+    service.start()
+    service.wait_until_ready()
+    assert 202 == register(service, ADDRESS)
+    (verification,) = mail.wait_for_blocking(1)
+    come_to_rest(service)
+    _arm(service, mail, step, killing)
+
+    with contextlib.suppress(OSError):  # it may be killed before it has answered
+        service.post("/auth/verify", token=(link(verification) or "").partition("token=")[2])
+    assert KILLED == service.wait_for_exit()
+    mail.clear()
+    start_again(service)
+
+    books = stopped_books(service, mail, {ADDRESS})
+    states = {message.template: message.state for message in books.messages}
+    welcomes = len(mail.messages) - 1
+    assert welcomes in received
+    assert "accepted" == states["verification"]
+    assert states["welcome"] in ({"unknown"} if step is Step.DOT else {"unknown", "accepted"})
+
+
+def _start_and_arm(service: Service, mail: SubmissionServer, step: Step, killing: Killing) -> None:
+    service.start()
+    service.wait_until_ready()
+    _arm(service, mail, step, killing)
+
+
+def _arm(service: Service, mail: SubmissionServer, step: Step, killing: Killing) -> None:
+    for behaviour in killing(service, mail):
+        mail.at(step, behaviour, times=1)

@@ -1,0 +1,99 @@
+"""Starts `gatepost serve` as a process of its own, the way a shell does or quickly.
+
+Quickly means forked from a process that has imported Gatepost already: importing takes seconds, and a test that kills a
+service twenty times is not about imports. What runs is the same `main`, with its own process id, signals and exit code.
+"""
+
+import atexit
+import multiprocessing
+import multiprocessing.connection
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Mapping, Sequence
+from multiprocessing.reduction import DupFd
+from pathlib import Path
+from typing import Any, Protocol
+
+from gatepost.cli import main
+
+_FORKS = multiprocessing.get_context("forkserver")
+_FORKS.set_forkserver_preload([__name__])
+
+
+class Process(Protocol):
+    """A child that can be signalled and waited for without mistaking another process for it."""
+
+    pid: int
+
+    def send(self, number: int) -> None:
+        """Send a signal, unless it has ended."""
+        ...
+
+    def wait(self, timeout_s: float) -> int | None:
+        """Return the exit code (minus the signal's number), or None when it still runs."""
+        ...
+
+
+def environment(settings: Mapping[str, str]) -> dict[str, str]:
+    """This process's environment with these settings and no others."""
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("GATEPOST_")}
+    return inherited | {f"GATEPOST_{name}": value for name, value in settings.items()}
+
+
+class FromShell:
+    """A child made by exec, as `./run serve` makes it."""
+
+    def __init__(self, arguments: Sequence[str], settings: Mapping[str, str], folder: Path, output: int) -> None:
+        command = [str(Path(sys.executable).with_name("gatepost")), *arguments]
+        self._process = subprocess.Popen(
+            command, env=environment(settings), cwd=folder, stdin=subprocess.DEVNULL, stdout=output, stderr=output
+        )
+        self.pid = self._process.pid
+
+    def send(self, number: int) -> None:
+        self._process.send_signal(number)
+
+    def wait(self, timeout_s: float) -> int | None:
+        try:
+            return self._process.wait(timeout_s)
+        except subprocess.TimeoutExpired:
+            return None
+
+
+class Forked:
+    """A child forked from a process that has imported everything."""
+
+    def __init__(self, arguments: Sequence[str], settings: Mapping[str, str], folder: Path, output: int) -> None:
+        given = (arguments, environment(settings), str(folder), DupFd(output))
+        self._process = _FORKS.Process(target=_become_gatepost, args=given, daemon=True)
+        self._asking = threading.Lock()  # its exit code can be read once, and two threads may wait for it
+        self._process.start()
+        assert self._process.pid is not None
+        self.pid = self._process.pid
+
+    def send(self, number: int) -> None:
+        with self._asking:
+            if self._process.exitcode is None:
+                os.kill(self.pid, number)
+
+    def wait(self, timeout_s: float) -> int | None:
+        multiprocessing.connection.wait([self._process.sentinel], timeout_s)
+        with self._asking:
+            return self._process.exitcode
+
+
+def _become_gatepost(arguments: Sequence[str], environ: Mapping[str, str], folder: str, output: Any) -> None:
+    written_to = output.detach()
+    os.dup2(written_to, 1)
+    os.dup2(written_to, 2)
+    os.close(written_to)
+    os.chdir(folder)
+    os.environ.clear()
+    os.environ.update(environ)
+    sys.argv = ["gatepost", *arguments]
+    try:
+        main()
+    finally:
+        atexit._run_exitfuncs()  # multiprocessing leaves without them; a program of its own does not
