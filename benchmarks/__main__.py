@@ -1,0 +1,36 @@
+"""`./run bench [NAME…] [--quick]`: a table for each measure, written to benchmarks/results beside a picture."""
+
+import argparse
+import sys
+import time
+
+from benchmarks import hung, low_load, mail, memory, registration, storm
+from benchmarks.processes import OtherWork
+from benchmarks.report import publish
+
+MEASURES = [one.MEASURE for one in (registration, storm, hung, mail, low_load, memory)]
+
+
+def main() -> int:
+    """Run the measures that were asked for; the exit code says nothing about speed."""
+    parser = argparse.ArgumentParser(
+        prog="./run bench",
+        description="Measure Gatepost beside its peers. All of it takes about ten minutes; nothing leaves the machine.",
+        epilog="Measures: " + "; ".join(f"{one.name}: {one.title}" for one in MEASURES),
+    )
+    parser.add_argument("names", nargs="*", metavar="NAME", help="which measures (all when none is named)")
+    parser.add_argument("--quick", action="store_true", help="small counts, to try it out; writes no results")
+    options = parser.parse_args()
+    by_name = {one.name: one for one in MEASURES}
+    if unknown := [name for name in options.names if name not in by_name]:
+        parser.error(f"no such measure: {', '.join(unknown)}; there are {', '.join(by_name)}")
+    for name in options.names or by_name:
+        began, others = time.monotonic(), OtherWork()
+        result = by_name[name].run(options.quick)
+        print(publish(result, other_cores=others.cores(), quick=options.quick))
+        print(f"({name} took {time.monotonic() - began:.0f} s)\n", flush=True)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""What others would write: small FastAPI apps that do the same job in the usual ways."""
