@@ -36,7 +36,7 @@ class Report:
     acknowledged: int = 0
     asked: int = 0
     accounts: int = 0
-    messages: Counter[str] = field(default_factory=Counter)
+    messages: dict[str, int] = field(default_factory=dict)
     received: int = 0
     copies: int = 0
     found_sending: int = 0
@@ -148,7 +148,7 @@ class KillRun:
         received = list(mail.messages)
         report.acknowledged, report.asked = len(driver.acknowledged), sum(driver.asked.values())
         report.accounts = len(books.accounts)
-        report.messages = Counter(message.state for message in books.messages)
+        report.messages = dict(Counter(message.state for message in books.messages))
         report.received = len(received)
         report.copies = len(received) - len({one.message_id for one in received})
         deaths: Counter[Any] = Counter(

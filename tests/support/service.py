@@ -108,6 +108,16 @@ class Service:
         finally:
             connection.close()
 
+    @contextlib.contextmanager
+    def open_stream(self, path: str) -> Iterator[http.client.HTTPResponse]:
+        """GET an answer that does not end by itself."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=EXIT_TIMEOUT_S)
+        try:
+            connection.request("GET", path)
+            yield connection.getresponse()
+        finally:
+            connection.close()
+
     def terminate(self) -> None:
         """Send SIGTERM and return at once."""
         assert self._process is not None
@@ -132,9 +142,9 @@ class Service:
         self.terminate()
         return self.wait_for_exit()
 
-    def wait_for_log(self, event: str, timeout_s: float = EXIT_TIMEOUT_S) -> dict[str, Any]:
-        """Wait until the last process has logged this event; returns its first line."""
-        return self._output.wait_for(event, timeout_s)
+    def wait_for_log(self, event: str, text: str = "", timeout_s: float = EXIT_TIMEOUT_S) -> dict[str, Any]:
+        """Wait until the last process has logged this event, with this text in it; returns the first such line."""
+        return self._output.wait_for(event, text, timeout_s)
 
     def close(self) -> None:
         """Leave nothing behind."""
@@ -168,11 +178,11 @@ class Output:
             self._reader = threading.Thread(target=self._read, args=(ours,), daemon=True, name="output")
             self._reader.start()
 
-    def wait_for(self, event: str, timeout_s: float) -> dict[str, Any]:
+    def wait_for(self, event: str, text: str, timeout_s: float) -> dict[str, Any]:
         found: list[dict[str, Any]] = []
 
         def heard() -> bool:
-            found[:] = [line for line in list(self.events) if line["event"] == event]
+            found[:] = [line for line in list(self.events) if line["event"] == event and text in str(line)]
             return bool(found) or self._ended
 
         with self._changed:
