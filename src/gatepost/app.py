@@ -1,28 +1,21 @@
 """The composition root: builds every part from the settings and hands them to each other; it alone knows them all."""
 
 import asyncio
-import logging
 import os
-import signal
 import socket
-import threading
 import time
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from pathlib import Path
-from types import FrameType
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from fastapi import APIRouter, FastAPI
 
 from gatepost.accounts.gate import Gate
-from gatepost.accounts.keys import Keys
-from gatepost.accounts.messages import Links
-from gatepost.accounts.passwords import Passwords
 from gatepost.accounts.registration import prune_candidates
 from gatepost.accounts.tokens import prune_tokens
-from gatepost.clock import Clock, SystemClock, iso
-from gatepost.database.connection import Database, Work
+from gatepost.clock import Clock, SystemClock
+from gatepost.database.connection import Work
+from gatepost.database.later import OpenedLater
 from gatepost.database.opening import open_database
 from gatepost.delivery.attempt import Desk
 from gatepost.delivery.ring import Ring
@@ -30,18 +23,23 @@ from gatepost.delivery.worker import Worker
 from gatepost.errors import InvalidInput, NotStarted, TryLater
 from gatepost.events import Events, ServiceStarted, ServiceStopped, ServiceStopping, SettingWarned
 from gatepost.mail.address import parse_address
-from gatepost.mail.compose import Composer
-from gatepost.mail.templates import Templates
-from gatepost.observe.log import LibraryRecords, Log
 from gatepost.observe.metrics import Metrics
-from gatepost.outbox.claim import Claimed
 from gatepost.outbox.prune import prune_no_account
 from gatepost.outbox.search import depths
-from gatepost.settings import Settings, development_keys
+from gatepost.parts import (
+    build_composer,
+    build_keys,
+    build_links,
+    build_passwords,
+    build_transport,
+    compose_with,
+    host_events,
+    mailbox_folder,
+)
+from gatepost.settings import Settings
+from gatepost.signals import also_on_stop_signals
 from gatepost.transport.folder import FolderTransport, Mailbox
-from gatepost.transport.server import Server
-from gatepost.transport.smtp import SmtpTransport
-from gatepost.transport.transport import Envelope, Transport
+from gatepost.transport.transport import Transport
 from gatepost.version import VERSION
 from gatepost.web.accounts import accounts_router
 from gatepost.web.context import WebContext
@@ -54,36 +52,6 @@ from gatepost.web.messages import messages_router
 from gatepost.web.pages import pages_router
 
 T = TypeVar("T")
-
-
-class _OpenedLater(Database):
-    """Stands for the database until the lifespan has opened it, and after it is closed."""
-
-    def __init__(self, url: str) -> None:
-        self.url = url
-        self.opened: Database | None = None
-
-    async def write(self, work: Work[T]) -> T:
-        return await self._database().write(work)
-
-    async def read(self, query: Work[T]) -> T:
-        return await self._database().read(query)
-
-    async def ready(self) -> None:
-        await self._database().ready()
-
-    async def close(self) -> None:
-        database, self.opened = self.opened, None
-        if database is not None:
-            await database.close()
-
-    def _database(self) -> Database:
-        if self.opened is None:
-            raise NotStarted(
-                "Gatepost is not running: include its router in an app whose lifespan runs"
-                " (a TestClient needs `with TestClient(app) as client:`)"
-            )
-        return self.opened
 
 
 class Gatepost:
@@ -111,20 +79,16 @@ class Gatepost:
     ) -> None:
         self.settings = settings = settings or Settings.load()
         self.clock = clock or SystemClock()
-        self.events = events or _host_events()
+        self.events = events or host_events()
         self.stopping = asyncio.Event()
         self._metrics = Metrics()
         self.events.subscribe(self._metrics.on_event)
-        self._keys = Keys([key.get_secret_value() for key in settings.secret_keys or _development_keys(settings)])
-        self._database = _OpenedLater(settings.database_url)
+        self._keys = build_keys(settings)
+        self._database = OpenedLater(settings.database_url)
         self._ring = Ring()
         self._composer = build_composer(settings)
         self._transport = transport or build_transport(settings)
-        self._passwords = Passwords(
-            memory_kib=settings.argon2_memory_kib,
-            time_cost=settings.argon2_time_cost,
-            parallelism=settings.argon2_parallelism,
-        )
+        self._passwords = build_passwords(settings)
         self._worker: Worker | None = None
         self._stop: asyncio.Task[None] | None = None
         self._hurry = asyncio.Event()
@@ -179,7 +143,7 @@ class Gatepost:
     async def lifespan(self, app: FastAPI) -> AsyncIterator[None]:
         """Run Gatepost while `app` runs."""
         await self.start()
-        restore = self._listen_for_signals()
+        restore = also_on_stop_signals(self.begin_stop)
         try:
             yield
         finally:
@@ -201,15 +165,11 @@ class Gatepost:
             wait_for_owner_s=settings.shutdown_grace_s + 2,
             on_waiting=lambda sentence: self.events.emit(SettingWarned(detail=sentence)),
         )
-        desk = Desk(self._database, self._transport, self._compose, self.clock, self.events)
+        desk = Desk(self._database, self._transport, compose_with(self._composer), self.clock, self.events)
         self._worker = Worker(
             desk,
             self._ring,
-            prepare=Links(
-                self._keys,
-                verify_url=settings.verify_url or f"{settings.public_url}/verify",
-                reset_url=_reset_url(settings),
-            ).prepare,
+            prepare=build_links(settings, self._keys).prepare,
             owner=f"{socket.gethostname()}:{os.getpid()}",
             slots=settings.worker_slots,
             chores=(prune_no_account, prune_tokens, prune_candidates),
@@ -265,33 +225,6 @@ class Gatepost:
         if self._worker is not None:
             await self._worker.stop(self.settings.shutdown_grace_s, self._hurry)
 
-    def _listen_for_signals(self) -> Callable[[], None]:
-        """Hear SIGTERM and SIGINT before the server does: open streams must end, or it waits for them."""
-        if threading.current_thread() is not threading.main_thread():
-            return lambda: None
-        before: dict[int, Any] = {}
-        for number in (signal.SIGTERM, signal.SIGINT):
-            previous = signal.getsignal(number)
-            if not callable(previous):
-                continue
-
-            def chained(
-                received: int,
-                frame: FrameType | None,
-                previous: Callable[[int, FrameType | None], Any] = previous,
-            ) -> None:
-                self.begin_stop()
-                previous(received, frame)
-
-            before[number] = previous
-            signal.signal(number, chained)
-
-        def restore() -> None:
-            for number, previous in before.items():
-                signal.signal(number, previous)
-
-        return restore
-
     # ---- what is handed over ----------------------------------------------------------------------------------
 
     def _web_context(self) -> WebContext:
@@ -304,7 +237,7 @@ class Gatepost:
             ring=self._ring_the_bell,
             database=self._database,
             recipient_keys=self._recipient_keys,
-            mailbox=Mailbox(_mailbox_folder(self.settings)) if kept_here else None,
+            mailbox=Mailbox(mailbox_folder(self.settings)) if kept_here else None,
             stopping=self.stopping,
             readiness=self._readiness,
             metrics=self._exposition,
@@ -320,17 +253,6 @@ class Gatepost:
         except InvalidInput:
             return [address]
         return [key, *self._keys.hidden_addresses(key)]
-
-    def _compose(self, claimed: Claimed, values: Mapping[str, str], now_ms: int) -> Envelope:
-        composed = self._composer.compose(
-            template=claimed.template,
-            locale=claimed.locale,
-            recipient=claimed.recipient,
-            message_id=claimed.message_id,
-            values={"when": _when(claimed.created_at), **claimed.values, **values},
-            now_ms=now_ms,
-        )
-        return Envelope(composed.return_path, composed.recipient, composed.content)
 
     async def _readiness(self) -> Sequence[str]:
         reasons = []
@@ -362,68 +284,3 @@ def create_app(gatepost: Gatepost) -> FastAPI:
         app.include_router(docs_router(gatepost._context, app))
     install_service_handlers(app, gatepost._context)
     return app
-
-
-def build_composer(settings: Settings) -> Composer:
-    """Make the composer the settings ask for."""
-    return Composer(
-        Templates(),
-        sender=settings.sender,
-        product_name=settings.product_name,
-        public_url=settings.public_url,
-        reset_url=_reset_url(settings),
-    )
-
-
-def build_transport(settings: Settings) -> Transport:
-    """Make the transport the settings ask for: SMTP, or the development mailbox."""
-    if not settings.smtp_url:
-        return FolderTransport(_mailbox_folder(settings))
-    servers = [
-        Server(
-            host=one.host,
-            port=one.port,
-            username=one.username,
-            password=one.password.get_secret_value() if one.password else None,
-            tls=one.tls,
-        )
-        for one in settings.smtp_url
-    ]
-    return SmtpTransport(
-        servers,
-        connections=settings.worker_slots,
-        attempt_timeout_s=settings.attempt_timeout_s,
-        final_reply_timeout_s=settings.final_reply_timeout_s,
-    )
-
-
-def _reset_url(settings: Settings) -> str:
-    return settings.reset_url or f"{settings.public_url}/reset"
-
-
-def _when(instant_ms: int) -> str:
-    """The minute something was asked for, in a form that every language reads: 2026-11-23 04:59 UTC."""
-    return iso(instant_ms)[:16].replace("T", " ") + " UTC"
-
-
-def _mailbox_folder(settings: Settings) -> Path:
-    return settings.data_folder / "mailbox"
-
-
-def _development_keys(settings: Settings) -> Sequence[Any]:
-    return development_keys(settings.data_folder)
-
-
-def service_events() -> Events:
-    """Make the events of a process that is all ours: they, and what libraries warn about, go to standard error."""
-    log = Log()
-    logging.getLogger().addHandler(LibraryRecords(log))
-    events = Events()
-    events.subscribe(log.on_event)
-    return events
-
-
-def _host_events() -> Events:
-    events = Events()
-    events.subscribe(Log().on_event)
-    return events

@@ -44,64 +44,54 @@ def addressee(
 
 def verification(to: To, token_id: bytes) -> Draft:
     """Prove that the address is yours."""
-    return Draft(
-        template="verification",
-        token_id=token_id,
-        priority=Priority.URGENT,
-        expires_in_s=VERIFICATION_EXPIRES_S,
-        if_unknown=IfUnknown.AGAIN,
-        locale=to.locale,
-        recipient=to.recipient,
-        recipient_key=to.recipient_key,
-        account_id=to.account_id,
-        request_id=to.request_id,
-        values={"name": to.name or ""},
-    )
+    return _with_link("verification", to, token_id, VERIFICATION_EXPIRES_S)
 
 
 def password_reset(to: To, token_id: bytes) -> Draft:
     """Choose a new password."""
-    return Draft(
-        template="password_reset",
-        token_id=token_id,
-        priority=Priority.URGENT,
-        expires_in_s=RESET_EXPIRES_S,
-        if_unknown=IfUnknown.AGAIN,
-        locale=to.locale,
-        recipient=to.recipient,
-        recipient_key=to.recipient_key,
-        account_id=to.account_id,
-        request_id=to.request_id,
-        values={"name": to.name or ""},
-    )
+    return _with_link("password_reset", to, token_id, RESET_EXPIRES_S)
 
 
 def welcome(to: To) -> Draft:
     """Welcome. A second copy would be worse than none."""
-    return _notice("welcome", to, IfUnknown.NEVER_TWICE)
+    return _draft("welcome", to, NOTICE_EXPIRES_S, if_unknown=IfUnknown.NEVER_TWICE)
 
 
 def account_exists(to: To) -> Draft:
     """Somebody tried to register with your address; you have an account already."""
-    return _notice("account_exists", to, IfUnknown.AGAIN)
+    return _draft("account_exists", to, NOTICE_EXPIRES_S)
 
 
 def password_changed(to: To) -> Draft:
     """Your password was changed."""
-    return _notice("password_changed", to, IfUnknown.AGAIN)
+    return _draft("password_changed", to, NOTICE_EXPIRES_S)
 
 
-def _notice(template: str, to: To, if_unknown: IfUnknown) -> Draft:
+def _with_link(template: str, to: To, token_id: bytes, expires_in_s: int) -> Draft:
+    return _draft(template, to, expires_in_s, token_id=token_id, priority=Priority.URGENT)
+
+
+def _draft(
+    template: str,
+    to: To,
+    expires_in_s: int,
+    *,
+    token_id: bytes | None = None,
+    priority: Priority = Priority.NORMAL,
+    if_unknown: IfUnknown = IfUnknown.AGAIN,
+) -> Draft:
     return Draft(
         template=template,
-        expires_in_s=NOTICE_EXPIRES_S,
-        if_unknown=if_unknown,
         locale=to.locale,
         recipient=to.recipient,
         recipient_key=to.recipient_key,
-        account_id=to.account_id,
-        request_id=to.request_id,
         values={"name": to.name or ""},
+        account_id=to.account_id,
+        token_id=token_id,
+        request_id=to.request_id,
+        priority=priority,
+        expires_in_s=expires_in_s,
+        if_unknown=if_unknown,
     )
 
 

@@ -6,6 +6,7 @@ from gatepost.accounts import messages, tokens
 from gatepost.accounts.account import AccountRow, find_by_key
 from gatepost.accounts.gate import Gate
 from gatepost.accounts.throttle import waiting
+from gatepost.accounts.token_mail import promise
 from gatepost.accounts.tokens import Purpose
 from gatepost.accounts.verification import accept_proof, addressed, hash_new_password, waiting_candidates
 from gatepost.errors import BadToken
@@ -29,18 +30,16 @@ async def request_reset(gate: Gate, *, email: str, request_id: str) -> None:
         skip = "no_account" if account is None else waiting(tx, account.id, "password_reset", now_ms).reason
         if account is not None and skip is None:
             tokens.void(tx, account.id, Purpose.PASSWORD_RESET, now_ms)  # only the newest link works
-        token_id = tokens.issue(
+        stored = promise(
             tx,
-            gate.keys,
+            gate,
             Purpose.PASSWORD_RESET,
-            account_id=account.id if account else None,
-            address_key=account.address_key if account else gate.keys.hidden_address(address.key),
+            account,
+            address_key=address.key,
+            skip=skip,
             now_ms=now_ms,
-            void=skip is not None,
+            request_id=request_id,
         )
-        to = messages.addressee(gate.keys, account, address.key, request_id)
-        draft = messages.password_reset(to, token_id)
-        stored = enqueue(tx, draft, now_ms=now_ms, domain=gate.message_id_domain, skip=skip)
         return PasswordResetRequested(
             request_id=request_id,
             outcome=skip or "queued",

@@ -11,6 +11,7 @@ from gatepost.accounts.gate import Gate
 from gatepost.accounts.passwords import password_problem
 from gatepost.accounts.tables import accounts, candidates
 from gatepost.accounts.throttle import waiting
+from gatepost.accounts.token_mail import promise
 from gatepost.accounts.tokens import Purpose
 from gatepost.errors import BadToken, InvalidInput
 from gatepost.events import AddressVerified, TokenRefused, VerificationRequested
@@ -63,18 +64,16 @@ async def request_verification(gate: Gate, *, email: str, request_id: str) -> No
     def work(tx: Connection) -> VerificationRequested:
         account = find_by_key(tx, address.key)
         skip = _why_not(tx, account, now_ms)
-        token_id = tokens.issue(
+        stored = promise(
             tx,
-            gate.keys,
+            gate,
             Purpose.VERIFICATION,
-            account_id=account.id if account else None,
-            address_key=account.address_key if account else gate.keys.hidden_address(address.key),
+            account,
+            address_key=address.key,
+            skip=skip,
             now_ms=now_ms,
-            void=skip is not None,
+            request_id=request_id,
         )
-        to = messages.addressee(gate.keys, account, address.key, request_id, with_name=False)
-        draft = messages.verification(to, token_id)
-        stored = enqueue(tx, draft, now_ms=now_ms, domain=gate.message_id_domain, skip=skip)
         return VerificationRequested(
             request_id=request_id,
             outcome=skip or "queued",

@@ -3,10 +3,10 @@
 import secrets
 import time
 
-from gatepost.app import build_transport
 from gatepost.clock import SystemClock
 from gatepost.mail.address import wire_address
 from gatepost.mail.headers import date, mailbox, parse_sender, unstructured
+from gatepost.parts import build_transport
 from gatepost.settings import Settings
 from gatepost.transport.reply import Outcome, Phase, Reply
 from gatepost.transport.transport import Envelope, Progress

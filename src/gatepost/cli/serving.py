@@ -13,8 +13,9 @@ from collections.abc import Callable, Iterator
 import uvicorn
 from fastapi import FastAPI
 
-from gatepost.app import Gatepost, create_app, service_events
+from gatepost.app import Gatepost, create_app
 from gatepost.cli.listening import refused, take_port
+from gatepost.parts import service_events
 from gatepost.settings import Settings
 from gatepost.settings.urls import in_url
 from gatepost.version import VERSION

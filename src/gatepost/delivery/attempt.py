@@ -4,7 +4,6 @@ import asyncio
 import random
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Protocol
 
 from sqlalchemy import Connection
 
@@ -26,10 +25,8 @@ SETTLE_RETRY_S = 1.0
 REPLY_TEXT_CHARACTERS = 500
 
 
-class Compose(Protocol):
-    """Makes the RFC 5322 message."""
-
-    def __call__(self, claimed: Claimed, values: Mapping[str, str], now_ms: int) -> Envelope: ...
+# Makes the RFC 5322 message of a claimed row and the values prepared for it, at a wall time in milliseconds.
+Compose = Callable[[Claimed, Mapping[str, str], int], Envelope]
 
 
 @dataclass(frozen=True)

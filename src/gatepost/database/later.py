@@ -1,0 +1,46 @@
+"""A database that is opened later: parts are built before the process may own a file."""
+
+from typing import TypeVar
+
+from gatepost.database.connection import Database, Work
+from gatepost.errors import NotStarted
+
+T = TypeVar("T")
+
+
+class OpenedLater(Database):
+    """Stands for the database until the lifespan has opened it, and after it is closed.
+
+    Attributes:
+        opened: the database behind it; None before and after.
+    """
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.opened: Database | None = None
+
+    async def write(self, work: Work[T]) -> T:
+        """See `Database.write`; raises NotStarted while nothing is open."""
+        return await self._database().write(work)
+
+    async def read(self, query: Work[T]) -> T:
+        """See `Database.read`; raises NotStarted while nothing is open."""
+        return await self._database().read(query)
+
+    async def ready(self) -> None:
+        """See `Database.ready`; raises NotStarted while nothing is open."""
+        await self._database().ready()
+
+    async def close(self) -> None:
+        """Close what is open; may be called twice."""
+        database, self.opened = self.opened, None
+        if database is not None:
+            await database.close()
+
+    def _database(self) -> Database:
+        if self.opened is None:
+            raise NotStarted(
+                "Gatepost is not running: include its router in an app whose lifespan runs"
+                " (a TestClient needs `with TestClient(app) as client:`)"
+            )
+        return self.opened

@@ -1,0 +1,127 @@
+"""Single parts, built from the settings; the composition root and the command line put them together."""
+
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+
+from gatepost.accounts.keys import Keys
+from gatepost.accounts.messages import Links
+from gatepost.accounts.passwords import Passwords
+from gatepost.clock import iso
+from gatepost.delivery.attempt import Compose
+from gatepost.events import Events
+from gatepost.mail.compose import Composer
+from gatepost.mail.templates import Templates
+from gatepost.observe.log import LibraryRecords, Log
+from gatepost.outbox.claim import Claimed
+from gatepost.settings import Settings, development_keys
+from gatepost.transport.folder import FolderTransport
+from gatepost.transport.server import Server
+from gatepost.transport.smtp import SmtpTransport
+from gatepost.transport.transport import Envelope, Transport
+
+
+def build_keys(settings: Settings) -> Keys:
+    """Make the keys; in development they are kept beside the database.
+
+    Raises:
+        StartRefused: the development key cannot be read or made.
+    """
+    secrets = settings.secret_keys or development_keys(settings.data_folder)
+    return Keys([secret.get_secret_value() for secret in secrets])
+
+
+def build_passwords(settings: Settings) -> Passwords:
+    """Make the password hasher with its threads."""
+    return Passwords(
+        memory_kib=settings.argon2_memory_kib,
+        time_cost=settings.argon2_time_cost,
+        parallelism=settings.argon2_parallelism,
+    )
+
+
+def build_links(settings: Settings, keys: Keys) -> Links:
+    """Make what makes the links in mails."""
+    verify_page = settings.verify_url or f"{settings.public_url}/verify"
+    return Links(keys, verify_url=verify_page, reset_url=reset_page(settings))
+
+
+def build_composer(settings: Settings) -> Composer:
+    """Make the composer the settings ask for."""
+    return Composer(
+        Templates(),
+        sender=settings.sender,
+        product_name=settings.product_name,
+        public_url=settings.public_url,
+        reset_url=reset_page(settings),
+    )
+
+
+def build_transport(settings: Settings) -> Transport:
+    """Make the transport the settings ask for: SMTP, or the development mailbox."""
+    if not settings.smtp_url:
+        return FolderTransport(mailbox_folder(settings))
+    servers = [
+        Server(
+            host=one.host,
+            port=one.port,
+            username=one.username,
+            password=one.password.get_secret_value() if one.password else None,
+            tls=one.tls,
+        )
+        for one in settings.smtp_url
+    ]
+    return SmtpTransport(
+        servers,
+        connections=settings.worker_slots,
+        attempt_timeout_s=settings.attempt_timeout_s,
+        final_reply_timeout_s=settings.final_reply_timeout_s,
+    )
+
+
+def reset_page(settings: Settings) -> str:
+    """Where a person chooses a new password."""
+    return settings.reset_url or f"{settings.public_url}/reset"
+
+
+def _when(instant_ms: int) -> str:
+    """The minute something was asked for, in a form that every language reads: 2026-11-23 04:59 UTC."""
+    return iso(instant_ms)[:16].replace("T", " ") + " UTC"
+
+
+def mailbox_folder(settings: Settings) -> Path:
+    """Where the development mailbox lies."""
+    return settings.data_folder / "mailbox"
+
+
+def service_events() -> Events:
+    """Make the events of a process that is all ours: they, and what libraries warn about, go to standard error."""
+    log = Log()
+    logging.getLogger().addHandler(LibraryRecords(log))
+    events = Events()
+    events.subscribe(log.on_event)
+    return events
+
+
+def host_events() -> Events:
+    """Make the events of a host's process: ours go to standard error, its logging is left alone."""
+    events = Events()
+    events.subscribe(Log().on_event)
+    return events
+
+
+def compose_with(composer: Composer) -> Compose:
+    """Make the function by which the worker gets a claimed message as bytes."""
+
+    def compose(claimed: Claimed, values: Mapping[str, str], now_ms: int) -> Envelope:
+        composed = composer.compose(
+            template=claimed.template,
+            locale=claimed.locale,
+            recipient=claimed.recipient,
+            message_id=claimed.message_id,
+            values={"when": _when(claimed.created_at), **claimed.values, **values},
+            now_ms=now_ms,
+        )
+        return Envelope(composed.return_path, composed.recipient, composed.content)
+
+    return compose
