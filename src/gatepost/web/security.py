@@ -55,11 +55,16 @@ def request_id_for(scope: Scope, context: WebContext) -> str:
 
 
 def request_id_of(request: Request) -> str:
-    """The id `request_id_for` gave; also a dependency of our endpoints."""
+    """The id `request_id_for` gave."""
     return str(request.scope["state"][_STATE_KEY])
 
 
-RequestId = Annotated[str, Depends(request_id_of)]
+async def _request_id(request: Request) -> str:
+    # A coroutine, although it waits for nothing: FastAPI would send a plain function to a thread for each request.
+    return request_id_of(request)
+
+
+RequestId = Annotated[str, Depends(_request_id)]
 
 
 def _is_trusted_proxy(scope: Scope, context: WebContext) -> bool:
