@@ -45,6 +45,7 @@ from gatepost.web.accounts import accounts_router
 from gatepost.web.context import WebContext
 from gatepost.web.docs import docs_router
 from gatepost.web.flows import AccountFlows
+from gatepost.web.front import front_router
 from gatepost.web.health import health_router
 from gatepost.web.hosts import install_service_handlers
 from gatepost.web.mailbox import mailbox_router
@@ -280,6 +281,7 @@ def create_app(gatepost: Gatepost) -> FastAPI:
     )
     app.include_router(gatepost.router())
     app.include_router(gatepost.operations_router())
+    app.include_router(front_router(gatepost._context))
     if gatepost.settings.environment == "development":
         app.include_router(docs_router(gatepost._context, app))
     install_service_handlers(app, gatepost._context)

@@ -261,3 +261,10 @@ def test_json_routes_need_a_prefix():
     """/register itself is a page, so the JSON routes cannot stand at the root."""
     with pytest.raises(ValueError, match="prefix"):
         accounts_router(Site().context, prefix="")
+
+
+def test_the_bare_service_leads_from_its_root_to_the_sign_up_page(tmp_path: Path) -> None:
+    """The button of the welcome message opens PUBLIC_URL: it must not end at "not found"."""
+    with Service(tmp_path).client() as client:
+        answer = client.get("/", follow_redirects=False)
+    assert (303, "/register") == (answer.status_code, answer.headers["location"])
