@@ -4,11 +4,14 @@ Whether the address is new, waiting for its proof or taken, the request hashes o
 what differs is who gets which mail. A stranger learns nothing, the owner learns everything.
 """
 
+import functools
 import re
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 from sqlalchemy import Connection, delete, insert, select
+from sqlalchemy.sql.dml import ReturningInsert
 
 from gatepost.accounts import messages, tokens
 from gatepost.accounts.account import COLUMNS, DEFAULT_LOCALE, Account, AccountRow, as_account, public
@@ -160,16 +163,21 @@ def _store_account(tx: Connection, gate: Gate, applicant: _Applicant, now_ms: in
         "registrations": 1,
     }
     if gate.reveal_accounts:
-        stored = tx.execute(insert_or(tx, accounts, "address_key", None).returning(*COLUMNS), values).mappings().all()
+        stored = tx.execute(_insert_account(tx.dialect.name, again=False), values).mappings().all()
         if not stored:
             raise AddressTaken("an account with this address exists")
         return as_account(stored[0]), Standing.CREATED
-    again = {"registrations": accounts.c.registrations + 1}
-    stored = tx.execute(insert_or(tx, accounts, "address_key", again).returning(*COLUMNS), values).mappings().all()
-    account = as_account(stored[0])
+    account = as_account(tx.execute(_insert_account(tx.dialect.name, again=True), values).mappings().one())
     if account.id == row_id:
         return account, Standing.CREATED
     return account, Standing.WAITING if account.verified_at is None else Standing.TAKEN
+
+
+@functools.cache
+def _insert_account(dialect: str, *, again: bool) -> ReturningInsert[Any]:
+    """Make the statement once for each database; `again` counts a further registration of the same address."""
+    update = {"registrations": accounts.c.registrations + 1} if again else None
+    return insert_or(dialect, accounts, "address_key", update).returning(*COLUMNS)
 
 
 def _store_candidate(

@@ -3,22 +3,22 @@
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import Connection, Table
+from sqlalchemy import Table
 from sqlalchemy.dialects import postgresql, sqlite
 
 
 def insert_or(
-    tx: Connection, table: Table, unique: str, update: Mapping[str, Any] | None
+    dialect: str, table: Table, unique: str, update: Mapping[str, Any] | None
 ) -> sqlite.Insert | postgresql.Insert:
     """Return an INSERT that, where the unique column already has the value, updates that row instead.
 
     Args:
-        tx: tells which database it is for.
+        dialect: which database it is for: the name of the connection's dialect.
         table: where to insert.
         unique: name of the column with the unique index.
         update: columns and expressions for the row that is there; None leaves it alone (and returns no row).
     """
-    statement = postgresql.insert(table) if tx.dialect.name == "postgresql" else sqlite.insert(table)
+    statement = postgresql.insert(table) if dialect == "postgresql" else sqlite.insert(table)
     if update is None:
         return statement.on_conflict_do_nothing(index_elements=[unique])
     return statement.on_conflict_do_update(index_elements=[unique], set_=dict(update))

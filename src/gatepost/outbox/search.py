@@ -4,7 +4,7 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, RowMapping, func, select
+from sqlalchemy import Connection, RowMapping, bindparam, func, select
 
 from gatepost.outbox.lifecycle import UNACCEPTED, State
 from gatepost.outbox.tables import IS_WAITING, WAS_MEANT_TO_GO_OUT, attempts, messages
@@ -66,6 +66,17 @@ class Depths:
 
 _ROW = [messages.c[name] for name in MessageRow.__dataclass_fields__]
 _TRY = [attempts.c[name] for name in AttemptRow.__dataclass_fields__]
+# Made once: every registration asks it.
+_LATEST = (
+    select(messages.c.state, messages.c.created_at, messages.c.due_at)
+    .where(
+        messages.c.account_id == bindparam("of_account"),
+        messages.c.template == bindparam("of_template"),
+        WAS_MEANT_TO_GO_OUT,
+    )
+    .order_by(messages.c.created_at.desc())
+    .limit(1)
+)
 
 
 def page(
@@ -121,20 +132,8 @@ def depths(connection: Connection) -> Depths:
 
 def latest(connection: Connection, account_id: uuid.UUID, template: str) -> RowMapping | None:
     """The newest message of one kind to one account that was meant to go out: `state`, `created_at`, `due_at`."""
-    return (
-        connection.execute(
-            select(messages.c.state, messages.c.created_at, messages.c.due_at)
-            .where(
-                messages.c.account_id == account_id,
-                messages.c.template == template,
-                WAS_MEANT_TO_GO_OUT,
-            )
-            .order_by(messages.c.created_at.desc())
-            .limit(1)
-        )
-        .mappings()
-        .one_or_none()
-    )
+    wanted = {"of_account": account_id, "of_template": template}
+    return connection.execute(_LATEST, wanted).mappings().one_or_none()
 
 
 def on_its_way(row: RowMapping) -> bool:
