@@ -25,9 +25,14 @@ FORBIDDEN = [
 ]
 
 
+def without_blocks(text: str) -> str:
+    """A page without its fenced blocks."""
+    return re.sub(r"^```.*?^```$", "", text, flags=re.MULTILINE | re.DOTALL)
+
+
 def without_code(text: str) -> str:
     """A page without its fenced blocks and code words."""
-    return re.sub(r"`[^`\n]*`", "", re.sub(r"^```.*?^```$", "", text, flags=re.MULTILINE | re.DOTALL))
+    return re.sub(r"`[^`\n]*`", "", without_blocks(text))
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
@@ -75,6 +80,15 @@ def test_support_has_a_sentence_for_every_state_and_reason():
     said = [code_words(cells[0])[0] for cells in rows(section(page, "What the reason says"))]
     assert sorted(states) == sorted(map(str, State))
     assert sorted(said) == sorted(reasons())
+
+
+def test_files_that_pages_name_exist():
+    """A path in a page, from the root, the package or the page's own folder, is one that is there."""
+    for page in PAGES:
+        for word in code_words(without_blocks(page.read_text())):
+            if re.fullmatch(r"\.?[\w-]+(/[\w.-]+)*/[\w-]+\.(py|md|toml)", word):
+                places = (ROOT / word, ROOT / "src" / "gatepost" / word, page.parent / word)
+                assert any(place.exists() for place in places), f"{page.name} names {word}"
 
 
 def test_settings_that_pages_name_exist():
