@@ -265,6 +265,19 @@ def test_the_last_lines_are_written_when_the_process_ends() -> None:
     assert (done.returncode, broken.returncode) == (0, 0)
 
 
+def test_the_end_of_the_service_is_written_before_anything_else_happens() -> None:
+    """A host's server may end the process by a signal, where nothing runs at exit: the line is out by then."""
+    program = (
+        "import os, signal\n"
+        "from gatepost.events import ServiceStopped\n"
+        "from gatepost.observe.log import Log\n"
+        "Log().on_event(ServiceStopped(duration_ms=1))\n"
+        "os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert '"event": "service_stopped"' in done.stderr
+
+
 def test_warnings_of_libraries_come_in_the_same_lines() -> None:
     """uvicorn, Alembic and asyncio log through the standard library: warnings and up become lines of ours."""
     stream = io.StringIO()

@@ -85,6 +85,9 @@ class Log:
         """Write the event, when it is loud enough."""
         form = self._forms.get(type(event)) or self._form(type(event))
         self.write(form.level, form.name, {name: getattr(event, name) for name in form.fields})
+        if isinstance(event, events.ServiceStopped):
+            # uvicorn ends a host's process by raising the signal again, and then nothing runs at exit: wait here.
+            self.flush()
 
     def write(self, level: str, event: str, details: Mapping[str, Any]) -> None:
         """Write one line. Details that are None are left out; texts are redacted and cut."""
