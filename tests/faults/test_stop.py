@@ -3,15 +3,15 @@
 import asyncio
 import json
 import socket
-import threading
 import time
 from collections.abc import Sequence
 
 import pytest
 
-from gatepost.testing import Call, Hang, SubmissionServer
+from gatepost.testing import SubmissionServer
 from gatepost.testing.behaviours import Step
 from tests.faults.conftest import MakeService
+from tests.faults.hanging import Reached
 from tests.faults.rest import register, stopped_books
 from tests.support.driver import Driver, registration, request_bytes
 from tests.support.ledgers import Books, read_books
@@ -21,27 +21,8 @@ ADDRESS = "mira@people.example"
 GRACE_S = 1.0
 ALLOWED_S = 2.0  # what a stop may need beyond its grace
 LONG_GRACE_S = 60.0
-REACHED_TIMEOUT_S = 20.0
 RESTARTS = 5
 REGISTRATIONS_A_LIFE = 40
-
-
-class Reached:
-    """Hears how many dialogues have come to a step, where they then hang."""
-
-    def __init__(self, mail: SubmissionServer, step: Step, count: int) -> None:
-        self._left = count
-        self._all = threading.Event()
-        mail.at(step, Call(self._one_more))
-        mail.at(step, Hang())
-
-    def _one_more(self) -> None:
-        self._left -= 1
-        if self._left == 0:
-            self._all.set()
-
-    def wait(self) -> None:
-        assert self._all.wait(REACHED_TIMEOUT_S), f"{self._left} dialogues did not come so far"
 
 
 def test_an_idle_service_stops_with_exit_code_0(make_service: MakeService) -> None:

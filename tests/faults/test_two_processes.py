@@ -5,8 +5,9 @@ import time
 from gatepost.testing import SubmissionServer
 from gatepost.testing.behaviours import Step
 from tests.faults.conftest import MakeService
+from tests.faults.hanging import Reached
 from tests.faults.rest import register, stopped_books
-from tests.faults.test_stop import ADDRESS, GRACE_S, Reached
+from tests.faults.test_stop import ADDRESS, GRACE_S
 from tests.support.service import Service
 
 REFUSED = 2

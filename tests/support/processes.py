@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from gatepost.cli import main
+from tests.support.loop_watch import LoopWatch
 
 _FORKS = multiprocessing.get_context("forkserver")
 _FORKS.set_forkserver_preload([__name__])
@@ -65,8 +66,15 @@ class FromShell:
 class Forked:
     """A child forked from a process that has imported everything."""
 
-    def __init__(self, arguments: Sequence[str], settings: Mapping[str, str], folder: Path, output: int) -> None:
-        given = (arguments, environment(settings), str(folder), DupFd(output))
+    def __init__(
+        self,
+        arguments: Sequence[str],
+        settings: Mapping[str, str],
+        folder: Path,
+        output: int,
+        loop_watch: Path | None = None,
+    ) -> None:
+        given = (arguments, environment(settings), str(folder), DupFd(output), loop_watch)
         self._process = _FORKS.Process(target=_become_gatepost, args=given, daemon=True)
         self._asking = threading.Lock()  # its exit code can be read once, and two threads may wait for it
         self._process.start()
@@ -84,7 +92,9 @@ class Forked:
             return self._process.exitcode
 
 
-def _become_gatepost(arguments: Sequence[str], environ: Mapping[str, str], folder: str, output: Any) -> None:
+def _become_gatepost(
+    arguments: Sequence[str], environ: Mapping[str, str], folder: str, output: Any, loop_watch: Path | None
+) -> None:
     written_to = output.detach()
     os.dup2(written_to, 1)
     os.dup2(written_to, 2)
@@ -93,6 +103,8 @@ def _become_gatepost(arguments: Sequence[str], environ: Mapping[str, str], folde
     os.environ.clear()
     os.environ.update(environ)
     sys.argv = ["gatepost", *arguments]
+    if loop_watch is not None:
+        LoopWatch(loop_watch).install()
     try:
         main()
     finally:

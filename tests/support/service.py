@@ -10,6 +10,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -29,11 +30,18 @@ class Service:
         folder: where the database lives.
         smtp_port: of a server on this machine; None leaves mail in the development mailbox.
         from_shell: start it by exec as a shell does, instead of quickly.
+        watch_loop: measure how long its event loop is held; see `loop_report`.
         settings: further settings by their names without GATEPOST_.
     """
 
     def __init__(
-        self, folder: Path, smtp_port: int | None = None, *, from_shell: bool = False, **settings: str | float
+        self,
+        folder: Path,
+        smtp_port: int | None = None,
+        *,
+        from_shell: bool = False,
+        watch_loop: bool = False,
+        **settings: str | float,
     ) -> None:
         self.folder = folder
         self.database = folder / "gatepost.db"
@@ -47,7 +55,8 @@ class Service:
             **({} if smtp_port is None else {"SMTP_URL": f"smtp://127.0.0.1:{smtp_port}"}),
             **{name: str(value) for name, value in settings.items()},
         }
-        self._make = FromShell if from_shell else Forked
+        self._loop_report = folder / "loop.json" if watch_loop else None
+        self._make = FromShell if from_shell else partial(Forked, loop_watch=self._loop_report)
         self._process: Process | None = None
         self._output = Output()
 
@@ -145,6 +154,24 @@ class Service:
     def wait_for_log(self, event: str, text: str = "", timeout_s: float = EXIT_TIMEOUT_S) -> dict[str, Any]:
         """Wait until the last process has logged this event, with this text in it; returns the first such line."""
         return self._output.wait_for(event, text, timeout_s)
+
+    def begin_loop_report(self) -> None:
+        """Measure the event loop from now on."""
+        assert self._process is not None
+        self._process.send(signal.SIGUSR1)
+
+    def loop_report(self, timeout_s: float = EXIT_TIMEOUT_S) -> dict[str, Any]:
+        """How many callbacks ran since `begin_loop_report`, and those that held the loop longest."""
+        assert self._process is not None
+        assert self._loop_report is not None
+        self._process.send(signal.SIGUSR2)
+        give_up_at = time.monotonic() + timeout_s
+        while not self._loop_report.exists():
+            assert time.monotonic() < give_up_at, "the service wrote no report about its loop"
+            time.sleep(_POLL_S)  # a file that appears tells nobody
+        report: dict[str, Any] = json.loads(self._loop_report.read_text())
+        self._loop_report.unlink()
+        return report
 
     def close(self) -> None:
         """Leave nothing behind."""
