@@ -102,7 +102,7 @@ def test_a_slow_mail_server_does_not_make_a_slow_answer(tmp_path):
     server, service, register = [line for one in fenced(block, "console") for line in one.splitlines()]
     assert server.split()[:3] == [".venv/bin/python", "-m", "gatepost.testing"]
     assert service == "GATEPOST_SMTP_URL=smtp://127.0.0.1:2525 ./run"
-    mail_port, port, delay_s = free_port(), free_port(), 2
+    mail_port, port, delay_s = free_port(), free_port(), 3
     options = server.replace("2525", str(mail_port)).replace("--delay-s 5", f"--delay-s {delay_s}").split()[1:]
     environment = {"GATEPOST_PORT": str(port), "GATEPOST_SMTP_URL": f"smtp://127.0.0.1:{mail_port}"}
     with (
