@@ -5,9 +5,8 @@ From the repository's root:  .venv/bin/uvicorn --app-dir examples/host_app --fac
 
 from fastapi import FastAPI
 
-from gatepost.app import Gatepost
+from gatepost import Gatepost, Settings
 from gatepost.events import AddressVerified, Event
-from gatepost.settings import Settings
 
 TIDES = {"Brest": "04:12", "Dover": "06:47", "Leith": "09:03"}
 
