@@ -37,7 +37,7 @@ from gatepost.parts import (
     mailbox_folder,
 )
 from gatepost.settings import Settings
-from gatepost.signals import also_on_stop_signals
+from gatepost.signals import StopSign, also_on_stop_signals
 from gatepost.transport.folder import FolderTransport, Mailbox
 from gatepost.transport.transport import Transport
 from gatepost.version import VERSION
@@ -81,18 +81,19 @@ class Gatepost:
         self.settings = settings = settings or Settings.load()
         self.clock = clock or SystemClock()
         self.events = events or host_events()
-        self.stopping = asyncio.Event()
+        self.stopping = StopSign()
         self._metrics = Metrics()
         self.events.subscribe(self._metrics.on_event)
         self._keys = build_keys(settings)
         self._database = OpenedLater(settings.database_url)
         self._ring = Ring()
         self._composer = build_composer(settings)
+        self._given_transport = transport
         self._transport = transport or build_transport(settings)
         self._passwords = build_passwords(settings)
         self._worker: Worker | None = None
         self._stop: asyncio.Task[None] | None = None
-        self._hurry = asyncio.Event()
+        self._hurry = StopSign()
         self._loop: asyncio.AbstractEventLoop | None = None
         self.gate = Gate(
             database=self._database,
@@ -158,6 +159,8 @@ class Gatepost:
             StartRefused: another process owns the database, or it cannot be opened.
         """
         settings = self.settings
+        if self._stop is not None:
+            self._renew()
         self._loop = asyncio.get_running_loop()
         for warning in settings.warnings:
             self.events.emit(SettingWarned(detail=warning))
@@ -213,6 +216,15 @@ class Gatepost:
         await self._database.close()
         self._passwords.close()
         self.events.emit(ServiceStopped(duration_ms=(time.monotonic() - started) * 1000))
+
+    def _renew(self) -> None:
+        """Begin another run after a stop: an app's tests start and stop it once each."""
+        self._stop = None
+        self.stopping.renew()
+        self._hurry.renew()
+        self._ring = Ring()
+        if self._given_transport is None:
+            self._transport = build_transport(self.settings)
 
     def _begin_stop(self, grace_s: float | None) -> None:
         if grace_s == 0:

@@ -1,5 +1,6 @@
-"""Hear the signals that stop a process, beside whoever hears them already."""
+"""How a process is told to stop, and how its parts learn of it."""
 
+import asyncio
 import signal
 import threading
 from collections.abc import Callable
@@ -9,6 +10,29 @@ from typing import Any
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 _Handler = Callable[[int, FrameType | None], Any]
+
+
+class StopSign:
+    """An `asyncio.Event` that serves one run after the other, each in an event loop of its own."""
+
+    def __init__(self) -> None:
+        self._event = asyncio.Event()
+
+    def set(self) -> None:
+        """Tell whoever waits, and whoever asks from now on."""
+        self._event.set()
+
+    def is_set(self) -> bool:
+        """Whether this run is to stop."""
+        return self._event.is_set()
+
+    async def wait(self) -> None:
+        """Return when this run is to stop."""
+        await self._event.wait()
+
+    def renew(self) -> None:
+        """Begin another run."""
+        self._event = asyncio.Event()
 
 
 def also_on_stop_signals(stop: Callable[[], None]) -> Callable[[], None]:

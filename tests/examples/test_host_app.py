@@ -95,6 +95,27 @@ def test_in_process_with_a_test_client(tmp_path):
         assert (verified.status_code, client.get("/verified").json()) == (200, {"count": 1})
 
 
+def test_one_app_serves_one_test_after_the_other(tmp_path):
+    """Hosts keep their app in a module and open a TestClient in each test: every run mails anew."""
+    app = make_app(settings_in(tmp_path))
+    accepted = []
+    arrived = threading.Semaphore(0)
+
+    def listen(event: Event) -> None:
+        if isinstance(event, MessageAccepted):
+            accepted.append(event.template)
+            arrived.release()
+
+    app.state.gatepost.events.subscribe(listen)
+    for name in ("ada", "lin"):
+        with TestClient(app) as client:
+            assert client.get("/readyz").status_code == 200
+            assert client.post("/auth/register", json=ADA | {"email": f"{name}@example.com"}).status_code == 202
+            for _ in range(2):
+                assert arrived.acquire(timeout=DEADLINE_S)
+    assert sorted(accepted) == ["verification", "verification", "welcome", "welcome"]
+
+
 def test_without_with_the_answer_says_what_is_missing(tmp_path):
     """A TestClient without `with` never runs the lifespan: the answer is 503 and names the way out."""
     app = make_app(settings_in(tmp_path))

@@ -16,6 +16,7 @@ from gatepost.mail.draft import Draft
 from gatepost.outbox.claim import Claimed
 from gatepost.outbox.enqueue import enqueue
 from gatepost.outbox.search import MessageDetail, find
+from gatepost.signals import StopSign
 from gatepost.transport.server import Server
 from gatepost.transport.smtp import SmtpTransport
 from gatepost.transport.transport import Envelope, Transport
@@ -114,4 +115,4 @@ class Delivery:
         try:
             yield
         finally:
-            await self.worker.stop(grace_s, asyncio.Event())
+            await self.worker.stop(grace_s, StopSign())

@@ -46,7 +46,8 @@ class Passwords:
 
     def __init__(self, *, memory_kib: int, time_cost: int, parallelism: int, threads: int | None = None) -> None:
         self._hasher = PasswordHasher(time_cost=time_cost, memory_cost=memory_kib, parallelism=parallelism)
-        self._pool = ThreadPoolExecutor(threads or cores(), "gatepost-hash", initializer=_be_nice)
+        self._threads = threads or cores()
+        self._pool: ThreadPoolExecutor | None = None
         self._waiting = 0
 
     async def hash(self, password: str) -> str:
@@ -60,7 +61,7 @@ class Passwords:
         self._waiting += 1
         try:
             normalised = unicodedata.normalize("NFC", password)
-            hashed = self._pool.submit(self._hasher.hash, normalised)
+            hashed = self._started_pool().submit(self._hasher.hash, normalised)
             async with asyncio.timeout(MAX_WAIT_S):
                 return await asyncio.wrap_future(hashed)
         except TimeoutError:
@@ -69,8 +70,15 @@ class Passwords:
             self._waiting -= 1
 
     def close(self) -> None:
-        """End the threads; hashes that have not begun are dropped."""
-        self._pool.shutdown(wait=False, cancel_futures=True)
+        """End the threads; hashes that have not begun are dropped. A later hash starts new threads."""
+        pool, self._pool = self._pool, None
+        if pool is not None:
+            pool.shutdown(wait=False, cancel_futures=True)
+
+    def _started_pool(self) -> ThreadPoolExecutor:
+        if self._pool is None:
+            self._pool = ThreadPoolExecutor(self._threads, "gatepost-hash", initializer=_be_nice)
+        return self._pool
 
 
 def _encodable(password: str) -> bool:

@@ -17,6 +17,7 @@ from gatepost.outbox.claim import Claimed, Skip, claim
 from gatepost.outbox.give_back import recover
 from gatepost.outbox.lifecycle import State
 from gatepost.outbox.settle import Verdict, settle
+from gatepost.signals import StopSign
 
 POLL_S = 1.0
 AFTER_FAILURE_S = 1.0
@@ -74,7 +75,7 @@ class Worker:
         self._loop_task = asyncio.create_task(self._loop(), name="gatepost-worker")
         self._desk.events.emit(WorkerStarted(owner=self._owner, slots=self._slots))
 
-    async def stop(self, grace_s: float, hurry: asyncio.Event) -> None:
+    async def stop(self, grace_s: float, hurry: StopSign) -> None:
         """Claim no more, let attempts finish for `grace_s` seconds (or until `hurry` is set), break off the rest.
 
         A try whose content has not begun is given back uncounted; one whose content has begun becomes `unknown`.
@@ -162,7 +163,7 @@ class Worker:
         if self._maybe_more:
             self._ring.ring()
 
-    async def _wait_for_attempts(self, grace_s: float, hurry: asyncio.Event) -> None:
+    async def _wait_for_attempts(self, grace_s: float, hurry: StopSign) -> None:
         hurried = asyncio.create_task(hurry.wait())
         finished = asyncio.gather(*self._under_way.values(), return_exceptions=True)
         either: set[asyncio.Future[Any]] = {hurried, finished}

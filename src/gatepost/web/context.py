@@ -1,6 +1,5 @@
 """What every route of ours needs, handed in once by the composition root. No global objects."""
 
-import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
@@ -13,6 +12,14 @@ from gatepost.transport.folder import Mailbox
 from gatepost.web.flows import AccountFlows
 
 T = TypeVar("T")
+
+
+class Stopping(Protocol):
+    """Whether the process stops; an asyncio.Event is one."""
+
+    def is_set(self) -> bool: ...
+
+    async def wait(self) -> object: ...
 
 
 class Reader(Protocol):
@@ -50,7 +57,7 @@ class WebContext:
     database: Reader
     recipient_keys: Callable[[str], Sequence[str]]
     mailbox: Mailbox | None
-    stopping: asyncio.Event
+    stopping: Stopping
     readiness: Callable[[], Awaitable[Sequence[str]]]
     metrics: Callable[[], Awaitable[bytes]]
     form_key: bytes

@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response, StreamingResponse
 
 from gatepost.transport.folder import Mailbox, Parsed
-from gatepost.web.context import WebContext
+from gatepost.web.context import Stopping, WebContext
 from gatepost.web.problems import refused
 from gatepost.web.rendering import Pages
 from gatepost.web.route import route_class_for
@@ -77,7 +77,7 @@ def _add_list(router: APIRouter, context: WebContext, mailbox: Mailbox, pages: P
         return StreamingResponse(stream, media_type="text/event-stream", headers={"X-Accel-Buffering": "no"})
 
 
-async def changes(mailbox: Mailbox, stopping: asyncio.Event, seen: str, poll_s: float = POLL_S) -> AsyncIterator[bytes]:
+async def changes(mailbox: Mailbox, stopping: Stopping, seen: str, poll_s: float = POLL_S) -> AsyncIterator[bytes]:
     """Yield server-sent events until `stopping` is set; looks into the mailbox every `poll_s` seconds."""
     yield b"retry: 1000\n\n"
     silent_s = 0.0
