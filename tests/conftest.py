@@ -1,6 +1,6 @@
 """Parts shared by the tests: a database of its own for each, a clock that moves, flows on top of both."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -36,13 +36,14 @@ def heard() -> list[Event]:
 
 
 @pytest.fixture
-def gate(database: SqliteDatabase, clock: MovableClock, heard: list[Event]) -> Gate:
+def gate(database: SqliteDatabase, clock: MovableClock, heard: list[Event]) -> Iterator[Gate]:
     """The account flows' parts with the default policy and the cheapest hashes."""
     events = Events()
     events.subscribe(heard.append)
-    return Gate(
+    passwords = Passwords(memory_kib=8, time_cost=1, parallelism=1)
+    yield Gate(
         database=database,
-        passwords=Passwords(memory_kib=8, time_cost=1, parallelism=1),
+        passwords=passwords,
         keys=Keys(["a secret of the tests, long enough to be one"]),
         clock=clock,
         events=events,
@@ -51,6 +52,7 @@ def gate(database: SqliteDatabase, clock: MovableClock, heard: list[Event]) -> G
         welcome="at_registration",
         password_min_length=12,
     )
+    passwords.close()
 
 
 @pytest.fixture
