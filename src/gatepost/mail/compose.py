@@ -158,7 +158,7 @@ def check_message(content: bytes) -> None:
     all_lines = content.split(b"\r\n")
     if not len(all_lines) - 1 == content.count(b"\r") == content.count(b"\n"):
         raise ComposeError("The message has a bare CR or LF.")
-    if len(max(all_lines, key=len)) > MAX_LINE_BYTES:
+    if max(map(len, all_lines)) > MAX_LINE_BYTES:
         raise ComposeError(f"A line of the message is longer than {MAX_LINE_BYTES} bytes.")
     if _CONTROL.search(header) or b"\0" in body:
         raise ComposeError("The message has a control character.")

@@ -189,7 +189,9 @@ def _compile(environment: SandboxedEnvironment, source: str, file: Path) -> jinj
                 f"{file} uses {', '.join(sorted(unknown))}, which no message has."
                 f" There are: {', '.join(sorted(VALUES))}."
             )
-        return environment.from_string(source)
+        compiled = environment.from_string(source)
+        compiled.globals = dict(compiled.globals)  # a ChainMap otherwise, and rendering walks through it every time
+        return compiled
     except jinja2.TemplateSyntaxError as error:
         raise TemplateError(f"{file} does not compile: {error.message} (line {error.lineno}).") from error
 
