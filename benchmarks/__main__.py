@@ -1,6 +1,7 @@
 """`./run bench [NAME…] [--quick]`: a table for each measure, written to benchmarks/results beside a picture."""
 
 import argparse
+import signal
 import sys
 import time
 
@@ -15,12 +16,13 @@ def main() -> int:
     """Run the measures that were asked for; the exit code says nothing about speed."""
     parser = argparse.ArgumentParser(
         prog="./run bench",
-        description="Measure Gatepost beside its peers. All of it takes about ten minutes; nothing leaves the machine.",
+        description="Measure Gatepost beside its peers. All of it takes about fifteen minutes; nothing leaves the machine.",
         epilog="Measures: " + "; ".join(f"{one.name}: {one.title}" for one in MEASURES),
     )
     parser.add_argument("names", nargs="*", metavar="NAME", help="which measures (all when none is named)")
     parser.add_argument("--quick", action="store_true", help="small counts, to try it out; writes no results")
     options = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended by SIGTERM"))  # so that the servers are ended, too
     by_name = {one.name: one for one in MEASURES}
     if unknown := [name for name in options.names if name not in by_name]:
         parser.error(f"no such measure: {', '.join(unknown)}; there are {', '.join(by_name)}")

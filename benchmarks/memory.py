@@ -41,7 +41,8 @@ def run(quick: bool) -> Result:
     notes = [
         f"{total} registrations over 32 connections, then three seconds more; the largest resident memory seen, less"
         f" that before (after a warm-up of 300). The server takes {DELAY_S:.0f} s for each message.",
-        "Ours stand in the outbox on the disk, 16 at a time in memory; the peer's are tasks with a connection each.",
+        "Ours stand in the outbox on the disk, 16 at a time in memory; the peer's are tasks with a connection each, as"
+        " many as began in the last five seconds: some of its 10,000 are done before the last one comes.",
         "Cheap password hashes (8 KiB), which are not what is measured.",
     ]
     return Result("memory", TITLE, figures, [(growth, Aim("≤", 16))], notes)

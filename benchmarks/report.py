@@ -67,7 +67,7 @@ def draw(result: Result, path: Path) -> None:
         _bars(panel, [one for one in result.figures if one.unit == unit], unit)
     figure.suptitle(result.title, fontsize=11)
     figure.tight_layout()
-    figure.savefig(path, dpi=80)
+    figure.savefig(path, dpi=80, bbox_inches="tight")
     pyplot.close(figure)
 
 

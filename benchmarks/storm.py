@@ -16,7 +16,7 @@ TITLE = "GET /healthz in a storm of registrations"
 
 def run(quick: bool) -> Result:
     """Alternate over the servers: idle and storm of each, several rounds."""
-    rounds, seconds = (1, 2.0) if quick else (3, 8.0)
+    rounds, seconds = (1, 2.0) if quick else (5, 5.0)
     names = ("Gatepost", "hash in anyio's threads (def endpoint)", "hash on the loop (async def endpoint)")
     idle: dict[str, list[float]] = {name: [] for name in names}
     storm: dict[str, list[float]] = {name: [] for name in names}
