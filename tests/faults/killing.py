@@ -15,12 +15,14 @@ from tests.support.driver import Client, Driver
 from tests.support.ledgers import Books, differences, link, read_books
 from tests.support.service import Service
 
-CLIENTS = 16
+CLIENTS = 8
 # Long enough that messages are under way at every moment, short enough that some are finished in every life.
 MAIL_SERVER_DELAY_S = 0.01
 LIFE_S = (0.02, 0.4)
 START_S = (0.0, 0.15)
 KILLED_DURING_START = 0.2
+# Verifications go first, so while people register the welcomes wait. In these lives they go out, and are killed.
+NOBODY_REGISTERS = 0.6
 REST_TIMEOUT_S = 300.0
 LINKS_TRIED = 5
 
@@ -88,7 +90,7 @@ class KillRun:
             driving = asyncio.create_task(driver.run())
             try:
                 for _ in range(self._kills):
-                    await self._one_life(service)
+                    await self._one_life(service, driver)
                 driver.leave()
                 await asyncio.to_thread(start_again, service)
                 await driving
@@ -105,8 +107,12 @@ class KillRun:
         self.report.mean_start_s = sum(self._starts_s) / max(1, len(self._starts_s))
         return self.report
 
-    async def _one_life(self, service: Service) -> None:
+    async def _one_life(self, service: Service, driver: Driver) -> None:
         started = time.monotonic()
+        if self._chance.random() < NOBODY_REGISTERS:
+            driver.pause()
+        else:
+            driver.go_on()
         await asyncio.to_thread(service.start)
         if self._chance.random() < KILLED_DURING_START:
             self.report.kills_during_start += 1

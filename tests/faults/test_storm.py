@@ -42,10 +42,10 @@ async def test_a_storm_of_registrations_is_answered_and_each_message_accepted_on
 async def _storm(service: Service, mail: SubmissionServer, addresses: list[str]) -> list[dict[str, Any]]:
     """Register all at once, wait until their mail has come; returns what held the service's loop longest."""
     clients = [Client(service.port) for _ in addresses]
+    service.begin_loop_report()
     await asyncio.gather(*(client.connect() for client in clients))
     over = asyncio.Event()
     asking = asyncio.create_task(_ask_on_and_on(service.port, over))
-    service.begin_loop_report()
     received = len(mail.messages)
 
     pairs = zip(clients, addresses, strict=True)

@@ -93,11 +93,22 @@ class Driver:
         self._label = label
         self._count = 0
         self._leaving = asyncio.Event()
+        self._asking = asyncio.Event()
+        self._asking.set()
         self._acknowledged_more = asyncio.Event()
 
     def leave(self) -> None:
         """Ask for nothing more; requests under way are waited for."""
         self._leaving.set()
+        self._asking.set()
+
+    def pause(self) -> None:
+        """Begin no new registration until `go_on`."""
+        self._asking.clear()
+
+    def go_on(self) -> None:
+        """Register again."""
+        self._asking.set()
 
     async def run(self) -> None:
         """Register until `leave`."""
@@ -112,7 +123,10 @@ class Driver:
 
     async def _register_on_and_on(self) -> None:
         client = Client(self._port)
-        while not self._leaving.is_set():
+        while True:
+            await self._asking.wait()
+            if self._leaving.is_set():
+                break
             self._count += 1
             await self._register(client, f"{self._label}-{self._count:06}@people.example")
         client.drop()
