@@ -119,7 +119,7 @@ class Service:
             async with asyncio.timeout(grace_s + WORKER_SPARE_S):
                 await self._gatepost.worker_stopped()
         left_s = max(0.0, grace_ends - loop.time())
-        self._server.config.timeout_graceful_shutdown = math.ceil(min(left_s, LAST_ANSWERS_S))
+        self._server.config.timeout_graceful_shutdown = max(1, math.ceil(min(left_s, LAST_ANSWERS_S)))
         self._server.should_exit = True
 
     def _say_where(self) -> None:

@@ -20,7 +20,7 @@ _WAYS_OUT = {
     sqlite3.SQLITE_READONLY: _FORBIDDEN,
     sqlite3.SQLITE_IOERR: "the disk did not read or write; look for its errors in the system's log, and for free space",
     sqlite3.SQLITE_CORRUPT: _DAMAGED,
-    sqlite3.SQLITE_FULL: "the disk is full; free some space, nothing needs a restart",
+    sqlite3.SQLITE_FULL: "the disk is full; free some space, a running service then recovers by itself",
     sqlite3.SQLITE_CANTOPEN: _FORBIDDEN + ", and see that the disk has space and the process free file descriptors",
     sqlite3.SQLITE_PROTOCOL: _HELD,
     sqlite3.SQLITE_NOTADB: _DAMAGED,
