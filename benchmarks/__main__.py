@@ -16,7 +16,7 @@ def main() -> int:
     """Run the measures that were asked for; the exit code says nothing about speed."""
     parser = argparse.ArgumentParser(
         prog="./run bench",
-        description="Measure Gatepost beside its peers. All of it takes about fifteen minutes; nothing leaves the machine.",
+        description="Measure Gatepost beside its peers, all on loopback. Everything takes about fifteen minutes.",
         epilog="Measures: " + "; ".join(f"{one.name}: {one.title}" for one in MEASURES),
     )
     parser.add_argument("names", nargs="*", metavar="NAME", help="which measures (all when none is named)")
