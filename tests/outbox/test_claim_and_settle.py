@@ -7,7 +7,7 @@ from sqlalchemy import select
 
 from gatepost.database.sqlite import SqliteDatabase
 from gatepost.mail.draft import Draft, IfUnknown, Priority
-from gatepost.outbox.claim import Claimed, claim
+from gatepost.outbox.claim import Claimed, allow_copies, claim
 from gatepost.outbox.enqueue import enqueue
 from gatepost.outbox.give_back import Recovered, given_back, recover
 from gatepost.outbox.lifecycle import State
@@ -31,7 +31,11 @@ async def _enqueue(database: SqliteDatabase, *drafts: Draft, now_ms: int = NOW_M
 
 
 async def _claim(database: SqliteDatabase, limit: int = 10, now_ms: int = NOW_MS) -> list[Claimed]:
-    return await database.write(lambda tx: claim(tx, owner="worker-1", limit=limit, now_ms=now_ms))
+    def work(tx: Any) -> list[Claimed]:
+        allow_copies(tx, now_ms)
+        return claim(tx, owner="worker-1", limit=limit, now_ms=now_ms)
+
+    return await database.write(work)
 
 
 async def _state(database: SqliteDatabase, row_id: Any) -> str:

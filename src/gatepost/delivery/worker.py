@@ -13,7 +13,7 @@ from gatepost.delivery.outcome_events import attempt_event
 from gatepost.delivery.ring import Ring
 from gatepost.errors import TryLater
 from gatepost.events import MessageEvent, MessagesPruned, MessagesRecovered, WorkerFailed, WorkerStarted, WorkerStopped
-from gatepost.outbox.claim import Claimed, Skip, claim
+from gatepost.outbox.claim import Claimed, Skip, allow_copies, claim
 from gatepost.outbox.give_back import recover
 from gatepost.outbox.lifecycle import State
 from gatepost.outbox.settle import Verdict, settle
@@ -58,6 +58,7 @@ class Worker:
         self._slots = slots
         self._chores = chores
         self._chores_done = float("-inf")
+        self._copies_at = float("-inf")
         self._under_way: dict[Attempt, asyncio.Task[None]] = {}
         self._stopping = False
         self._maybe_more = False
@@ -125,10 +126,14 @@ class Worker:
             await self._ring.wait(POLL_S)
 
     async def _claim(self, free: int) -> _Round:
-        now_ms = self._desk.clock.now_ms()
+        now_ms, now = self._desk.clock.now_ms(), self._desk.clock.monotonic()
+        # Their delays are counted in half minutes: looking for them in every claim would cost more than the claim.
+        copies_due = now >= self._copies_at
 
         def work(tx: Connection) -> _Round:
             found = _Round([], [])
+            if copies_due:
+                allow_copies(tx, now_ms)
             for one in claim(tx, owner=self._owner, limit=free, now_ms=now_ms):
                 prepared = self._prepare(tx, one, now_ms) if one.expires_at > now_ms else None
                 if prepared is None:
@@ -142,7 +147,10 @@ class Worker:
                 found.settled.append(attempt_event(one, verdict, None, now_ms))
             return found
 
-        return await self._desk.database.write(work)
+        found = await self._desk.database.write(work)
+        if copies_due:
+            self._copies_at = now + POLL_S
+        return found
 
     def _begin(self, found: _Round) -> None:
         for event in found.settled:

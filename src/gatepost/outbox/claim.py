@@ -91,16 +91,20 @@ _GIVE_UP_COPIES = update(messages).where(_UNKNOWN_DUE, messages.c.expires_at <= 
 _ALLOW_COPIES = update(messages).where(_UNKNOWN_DUE).values(state=str(State.DEFERRED))
 
 
-def claim(tx: Connection, *, owner: str, limit: int, now_ms: int) -> list[Claimed]:
-    """Move up to `limit` due messages to `sending` and return them, the most urgent and oldest first."""
+def allow_copies(tx: Connection, now_ms: int) -> None:
+    """Make messages due again that the server may have taken, once their policy's delay has passed."""
     now = {"now_ms": now_ms}
     tx.execute(_GIVE_UP_COPIES, now)
     tx.execute(_ALLOW_COPIES, now)
+
+
+def claim(tx: Connection, *, owner: str, limit: int, now_ms: int) -> list[Claimed]:
+    """Move up to `limit` due messages to `sending` and return them, the most urgent and oldest first."""
     claimed: list[Claimed] = []
     for priority in Priority:
         if len(claimed) == limit:
             break
-        wanted = {"of_priority": int(priority), "at_most": limit - len(claimed), "by": owner} | now
+        wanted = {"of_priority": int(priority), "at_most": limit - len(claimed), "by": owner, "now_ms": now_ms}
         rows = tx.execute(_CLAIM, wanted).mappings().all()
         claimed.extend(sorted(map(as_claimed, rows), key=lambda one: one.id))
     return claimed
