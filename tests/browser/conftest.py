@@ -21,7 +21,7 @@ def _chromium() -> str | None:
     return next((path for name in names if name and (path := shutil.which(name))), None)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # while it lives no test can run an event loop of its own
 def browser() -> Iterator[Browser]:
     """The browser of this machine; without one the tests are skipped, unless REQUIRE_BROWSER is set."""
     path = _chromium()
