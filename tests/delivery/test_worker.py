@@ -16,6 +16,7 @@ from gatepost.events import (
     MessageFailed,
     MessageGivenBack,
     MessageHeld,
+    MessagesPruned,
     MessagesRecovered,
     MessageUnknown,
 )
@@ -282,6 +283,19 @@ async def test_what_a_dead_process_left_goes_out_after_the_start(
     assert [(1, 0)] == [(event.due_again, event.unknown) for event in delivery.of(MessagesRecovered)]
     outcomes = [attempt.outcome for attempt in (await delivery.find(row_id)).attempts]
     assert ["worker_died", "accepted"] == outcomes
+
+
+async def test_chores_are_done_at_the_start_and_every_ten_minutes(
+    database: SqliteDatabase, server: SubmissionServer, clock: MovableClock
+) -> None:
+    """Old rows are deleted beside the mail, in transactions of their own."""
+    delivery = Delivery(database, smtp_to(server.port), clock, chores=(lambda tx, now_ms: 3,))
+    async with delivery.running():
+        await delivery.wait_for(MessagesPruned, 1)
+        clock.move(601)
+        delivery.ring.ring()
+        await delivery.wait_for(MessagesPruned, 2)
+    assert [3, 3] == [event.count for event in delivery.of(MessagesPruned)]
 
 
 async def test_a_stolen_claim_is_noticed_before_the_content(

@@ -2,7 +2,7 @@
 
 import asyncio
 import uuid
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -10,7 +10,7 @@ from gatepost.clock import Clock
 from gatepost.database.connection import Database
 from gatepost.delivery.attempt import Desk
 from gatepost.delivery.ring import Ring
-from gatepost.delivery.worker import Prepare, Worker
+from gatepost.delivery.worker import Chore, Prepare, Worker
 from gatepost.events import Event, Events
 from gatepost.mail.draft import Draft
 from gatepost.outbox.claim import Claimed
@@ -56,6 +56,7 @@ class Delivery:
         *,
         slots: int = 8,
         prepare: Prepare | None = None,
+        chores: Sequence[Chore] = (),
         compose: Callable[[Claimed, Mapping[str, str], int], Envelope] = compose_plainly,
     ) -> None:
         self.database = database
@@ -67,7 +68,12 @@ class Delivery:
         self.events.subscribe(self._hear)
         desk = Desk(database, transport, compose, clock, self.events)
         self.worker = Worker(
-            desk, self.ring, prepare=prepare or (lambda tx, claimed, now_ms: {}), owner="test", slots=slots, chores=()
+            desk,
+            self.ring,
+            prepare=prepare or (lambda tx, claimed, now_ms: {}),
+            owner="test",
+            slots=slots,
+            chores=chores,
         )
 
     def _hear(self, event: Event) -> None:
