@@ -94,13 +94,14 @@ async def test_the_life_of_a_token_begins_when_its_mail_goes_out(flows: Flows, c
     assert isinstance(await flows.verify(token), Account)
 
 
-async def test_a_token_ends_after_its_life(flows: Flows, clock: MovableClock) -> None:
-    """24 hours, not a second more."""
+async def test_a_token_ends_after_its_life(flows: Flows, clock: MovableClock, heard: list[Event]) -> None:
+    """24 hours, not a second more; operators see why it was refused."""
     await flows.register()
     token = (await flows.deliver())["verification"]
     clock.move(24 * HOUR_S + 1)
     with pytest.raises(BadToken):
         await flows.verify(token)
+    assert ["expired"] == [event.reason for event in heard if isinstance(event, TokenRefused)]
 
 
 @pytest.mark.parametrize("token", [None, "", " ", 7, [], {}, True, "x" * 64, "é" * 64, "A" * 63, "A" * 65, "-_" * 32])

@@ -11,9 +11,8 @@ import secrets
 import uuid
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, insert, select, update
+from sqlalchemy import Connection, RowMapping, bindparam, delete, insert, select, update
 
 from gatepost.accounts.keys import Keys
 from gatepost.accounts.tables import tokens
@@ -141,10 +140,11 @@ def prove(connection: Connection, keys: Keys, purpose: Purpose, presented: Prese
         # The same work as for a token that exists.
         _mac(keys, keys.signing_id, presented.id, purpose, uuid.UUID(int=0), "")
         raise BadToken("not_found")
+    # The purpose asked for, not the row's: a token for something else has another MAC.
     expected = _mac(keys, row["key_id"], presented.id, purpose, row["account_id"], row["address_key"])
     if expected is None or not hmac.compare_digest(expected, presented.mac):
         raise BadToken("forged")
-    if (reason := _closed(dict(row), purpose, now_ms)) is not None:
+    if (reason := _closed(row, now_ms)) is not None:
         raise BadToken(reason)
     return Live(presented.id, row["account_id"], row["address_key"])
 
@@ -175,9 +175,7 @@ def prune_tokens(tx: Connection, now_ms: int) -> int:
     return tx.execute(delete(tokens).where(tokens.c.id.in_(old))).rowcount
 
 
-def _closed(row: dict[str, Any], purpose: Purpose, now_ms: int) -> str | None:
-    if row["purpose"] != purpose:
-        return "other_purpose"
+def _closed(row: RowMapping, now_ms: int) -> str | None:
     if row["voided_at"] is not None:
         return "voided"
     if row["used_at"] is not None:
