@@ -4,6 +4,7 @@ import pytest
 
 from gatepost.accounts.account import Account
 from gatepost.errors import BadToken, InvalidInput
+from gatepost.events import Event, TokenRefused
 from tests.support.clock import MovableClock
 from tests.support.flows import Flows
 
@@ -123,3 +124,14 @@ async def test_a_second_request_within_a_minute_sends_no_second_mail(flows: Flow
     await flows.request_reset()
     assert 1 == sum(row[:2] == ("password_reset", "accepted") for row in await flows.outbox())
     await flows.reset(token)
+
+
+async def test_a_reset_link_works_once(flows: Flows, heard: list[Event]) -> None:
+    """The row says that it was used, not only that it is void."""
+    await flows.registered_and_verified()
+    await flows.request_reset()
+    token = (await flows.deliver())["password_reset"]
+    await flows.reset(token)
+    with pytest.raises(BadToken):
+        await flows.reset(token, "a third good password")
+    assert ["used"] == [event.reason for event in heard if isinstance(event, TokenRefused)]

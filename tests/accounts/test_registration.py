@@ -1,6 +1,7 @@
 """Registration: one transaction, the same answer and rows for everybody, the right mail to the right person."""
 
 import asyncio
+import json
 from collections import Counter
 from typing import Any
 
@@ -215,3 +216,18 @@ async def test_a_registration_is_told_with_a_masked_address(flows: Flows, heard:
         len(told.messages),
     )
     assert not any(secret in repr(heard) for secret in (ADDRESS, PASSWORD))
+
+
+async def test_a_strangers_name_never_stands_in_mail_to_an_address_that_waits(
+    flows: Flows, clock: MovableClock
+) -> None:
+    """Only the first registration greets by name: whoever comes later may be somebody else, and may be unkind."""
+    await flows.register(name="Mira")
+    await flows.deliver()
+    clock.move(61)
+    await flows.register(name="Your account was hacked")
+    await flows.deliver()
+    clock.move(61)
+    await flows.request_verification()
+    greeted = [json.loads(row["template_values"])["name"] for row in await flows.rows(messages)]
+    assert ["Mira", "Mira", "", "", ""] == sorted(greeted, reverse=True)
