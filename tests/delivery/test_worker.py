@@ -2,11 +2,14 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
+from typing import TypeVar
 
 import pytest
 
+from gatepost.database.connection import Database, Work
 from gatepost.database.sqlite import SqliteDatabase
-from gatepost.errors import InvalidRecipient, TemplateError
+from gatepost.delivery import attempt, worker
+from gatepost.errors import DatabaseUnavailable, InvalidRecipient, TemplateError
 from gatepost.events import (
     ClaimLost,
     MessageAccepted,
@@ -22,10 +25,13 @@ from gatepost.events import (
 )
 from gatepost.mail.draft import IfUnknown
 from gatepost.outbox.claim import Claimed, Skip
+from gatepost.signals import StopSign
 from gatepost.testing import Call, Drop, Hang, Refuse, Step, SubmissionServer
 from gatepost.transport.transport import Envelope
 from tests.support.clock import MovableClock
 from tests.support.delivery import DEADLINE_S, Delivery, smtp_to
+
+T = TypeVar("T")
 
 
 @pytest.fixture
@@ -281,7 +287,7 @@ async def test_what_a_dead_process_left_goes_out_after_the_start(
     async with delivery.running():
         await delivery.wait_for(MessageAccepted)
     assert [(1, 0)] == [(event.due_again, event.unknown) for event in delivery.of(MessagesRecovered)]
-    outcomes = [attempt.outcome for attempt in (await delivery.find(row_id)).attempts]
+    outcomes = [one.outcome for one in (await delivery.find(row_id)).attempts]
     assert ["worker_died", "accepted"] == outcomes
 
 
@@ -326,3 +332,60 @@ def _reached(server: SubmissionServer, step: Step) -> asyncio.Event:
 async def _wait(reached: asyncio.Event) -> None:
     async with asyncio.timeout(DEADLINE_S):
         await reached.wait()
+
+
+class AnswersLost(Database):
+    """A real database whose next answers never arrive: the commit is durable and nobody is told."""
+
+    def __init__(self, database: SqliteDatabase) -> None:
+        self.url = database.url
+        self.answers_to_lose = 0
+        self._database = database
+
+    async def write(self, work: Work[T]) -> T:
+        value = await self._database.write(work)
+        if self.answers_to_lose > 0:
+            self.answers_to_lose -= 1
+            raise DatabaseUnavailable("the answer to the commit was lost")
+        return value
+
+    async def read(self, query: Work[T]) -> T:
+        return await self._database.read(query)
+
+    async def ready(self) -> None:
+        await self._database.ready()
+
+    async def close(self) -> None:
+        await self._database.close()
+
+
+async def test_a_claim_nobody_heard_of_is_found_again(
+    database: SqliteDatabase, server: SubmissionServer, clock: MovableClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The commit of a claim was durable, its answer was lost: the messages are ours and nobody works on them."""
+    monkeypatch.setattr(worker, "AFTER_FAILURE_S", 0.01)
+    losing = AnswersLost(database)
+    delivery = Delivery(losing, smtp_to(server.port), clock)
+    (row_id,) = await delivery.enqueue()
+    await delivery.worker.start()
+    losing.answers_to_lose = 1
+    await delivery.wait_for(MessageAccepted)
+    await delivery.worker.stop(1, StopSign())
+    assert [1] == [event.due_again for event in delivery.of(MessagesRecovered)]
+    assert ["worker_died", "accepted"] == [one.outcome for one in (await delivery.find(row_id)).attempts]
+    assert 1 == len(server.messages)
+
+
+async def test_a_result_whose_answer_is_lost_is_written_once(
+    database: SqliteDatabase, server: SubmissionServer, clock: MovableClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The attempt asks again, finds its own row, and tells of the acceptance: one copy, one attempt, one event."""
+    monkeypatch.setattr(attempt, "SETTLE_RETRY_S", 0.01)
+    losing = AnswersLost(database)
+    delivery = Delivery(losing, smtp_to(server.port), clock)
+    server.on_accepted = lambda message: setattr(losing, "answers_to_lose", 1)
+    async with delivery.running():
+        (row_id,) = await delivery.enqueue()
+        await delivery.wait_for(MessageAccepted)
+    found = await delivery.find(row_id)
+    assert ("accepted", 1, 1) == (found.message.state, len(found.attempts), len(server.messages))

@@ -16,7 +16,7 @@ from gatepost.events import ClaimLost, Events, WorkerFailed
 from gatepost.outbox.claim import Claimed
 from gatepost.outbox.give_back import given_back
 from gatepost.outbox.lifecycle import State
-from gatepost.outbox.settle import Try, Verdict, mark_committing, settle
+from gatepost.outbox.settle import Try, Verdict, is_settled, mark_committing, settle
 from gatepost.outbox.unknown import perhaps_taken
 from gatepost.transport.reply import Outcome, Reply
 from gatepost.transport.transport import Envelope, Progress, Transport
@@ -157,7 +157,7 @@ class Attempt:
     def _settling(self) -> Callable[[Connection], bool]:
         claimed, verdict, tried, now_ms = self.claimed, self.verdict, self.tried, self._desk.clock.now_ms()
         assert verdict is not None  # noqa: S101  # for the type checker
-        return lambda tx: settle(tx, claimed, verdict, tried, now_ms)
+        return lambda tx: settle(tx, claimed, verdict, tried, now_ms) or is_settled(tx, claimed)
 
     def _lost(self) -> None:
         self.over = True

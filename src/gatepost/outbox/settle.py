@@ -6,7 +6,7 @@ Every write here names owner and claim number: a worker that comes too late chan
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, insert, update
+from sqlalchemy import Connection, bindparam, insert, select, update
 
 from gatepost.outbox.claim import Claimed
 from gatepost.outbox.lifecycle import IN_FLIGHT, State
@@ -66,6 +66,9 @@ _MOVE = (
     )
 )
 _REMEMBER = insert(attempts)
+_SETTLED_BEFORE = select(attempts.c.message).where(
+    attempts.c.message == bindparam("of_id"), attempts.c.claim_number == bindparam("of_claim_number")
+)
 
 
 def mark_committing(tx: Connection, claimed: Claimed) -> bool:
@@ -111,6 +114,13 @@ def settle(tx: Connection, claimed: Claimed, verdict: Verdict, tried: Try | None
             },
         )
     return True
+
+
+def is_settled(tx: Connection, claimed: Claimed) -> bool:
+    """Whether this very try was settled before: by a write of ours whose answer was lost."""
+    return (
+        tx.execute(_SETTLED_BEFORE, {"of_id": claimed.id, "of_claim_number": claimed.claim_number}).first() is not None
+    )
 
 
 def _whose(claimed: Claimed) -> dict[str, Any]:
