@@ -11,6 +11,7 @@ from typing import TextIO
 
 MAX_WAITING_LINES = 10_000
 _LINES_AT_ONCE = 200
+_GATHER_S = 0.005
 _WRITABLE_WITHIN_S = 0.5
 
 
@@ -83,8 +84,11 @@ class Sink:
                         return
                     self._changed.notify_all()
                     self._changed.wait()
-                lines = [self._waiting.popleft() for _ in range(min(len(self._waiting), _LINES_AT_ONCE))]
                 self._busy = True
+            # Lines come in groups, one request's together: one turn of this thread for each group, not for each line.
+            time.sleep(_GATHER_S)
+            with self._changed:
+                lines = [self._waiting.popleft() for _ in range(min(len(self._waiting), _LINES_AT_ONCE))]
             self._put(lines)
 
     def _put(self, lines: list[str]) -> None:
