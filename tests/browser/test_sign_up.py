@@ -23,6 +23,16 @@ def _sign_up(page: Page, service: Service, address: str = ADDRESS) -> None:
     expect(page.get_by_role("heading", name="Check your inbox")).to_be_visible()
 
 
+def _mailed_link(mail_server: SubmissionServer) -> str:
+    """The link in the verification message, once the server has it and the welcome."""
+    mail_server.wait_for_blocking(2)
+    (verification,) = [message for message in mail_server.messages if "Confirm" in message.subject]
+    text = email.message_from_bytes(verification.content, policy=email.policy.default).get_body(("plain",))
+    assert text is not None
+    (link,) = re.findall(r"http://\S+token=\S+", text.get_content())
+    return link
+
+
 def _no_sideways_scrolling(page: Page) -> None:
     for element in (page.locator("html"), page.locator("body")):
         box = element.bounding_box()
@@ -52,12 +62,7 @@ def test_the_same_over_a_real_mail_server(
 ) -> None:
     """The link is read from the message the SMTP server accepted."""
     _sign_up(page, service_with_smtp)
-    mail_server.wait_for_blocking(2)
-    (verification,) = [message for message in mail_server.messages if "Confirm" in message.subject]
-    parsed = email.message_from_bytes(verification.content, policy=email.policy.default)
-    text = parsed.get_body(("plain",))
-    assert text is not None
-    (link,) = re.findall(r"http://\S+token=\S+", text.get_content())
+    link = _mailed_link(mail_server)
     page.goto(link)
     page.get_by_role("button", name="Verify my address").click()
     expect(page.get_by_role("heading", name=re.compile("verified"))).to_be_visible()
@@ -68,12 +73,7 @@ def test_looking_at_the_link_changes_nothing(
 ) -> None:
     """Scanners fetch it, the browser opens it again and again; the button still works afterwards."""
     _sign_up(page, service_with_smtp)
-    mail_server.wait_for_blocking(2)
-    (verification,) = [message for message in mail_server.messages if "Confirm" in message.subject]
-    parsed = email.message_from_bytes(verification.content, policy=email.policy.default)
-    text = parsed.get_body(("plain",))
-    assert text is not None
-    (link,) = re.findall(r"http://\S+token=\S+", text.get_content())
+    link = _mailed_link(mail_server)
     for method in ("GET", "HEAD") * 10:
         status, _, _ = service_with_smtp.request(method, link.partition(str(service_with_smtp.port))[2])
         assert 200 == status
