@@ -1,4 +1,4 @@
-"""The tables `accounts`, `candidates` and `tokens`."""
+"""The tables `accounts`, `candidates`, `tokens` and `idempotency_keys`."""
 
 from sqlalchemy import CheckConstraint, Column, ForeignKey, Index, Integer, LargeBinary, Table, Text
 
@@ -66,3 +66,19 @@ tokens = Table(
     sqlite_with_rowid=False,
 )
 Index("ix_tokens_account", tokens.c.account_id, tokens.c.purpose)
+
+# A registration that was answered, by the Idempotency-Key it came with: a repeat gets the same answer for a day.
+idempotency_keys = Table(
+    "idempotency_keys",
+    metadata,
+    Column("key_digest", LargeBinary(32), primary_key=True),  # SHA-256 of the header field's value
+    Column("key_id", Text, nullable=False),  # which secret `body_mac` was made with
+    Column("body_mac", LargeBinary(32), nullable=False),
+    # Null only within the transaction that registers; with the account goes what was said about it.
+    Column("account_id", RowId, ForeignKey("accounts.id", ondelete="CASCADE")),
+    Column("answer", Text),  # JSON of the account as it was answered; null where the answer says nothing about it
+    Column("created_at", Instant, nullable=False),
+    sqlite_with_rowid=False,
+)
+Index("ix_idempotency_keys_account_id", idempotency_keys.c.account_id)
+Index("ix_idempotency_keys_created_at", idempotency_keys.c.created_at)

@@ -11,6 +11,13 @@ from sqlalchemy.types import TypeDecorator, TypeEngine
 # Milliseconds since the epoch, UTC: the same on both databases, compared and indexed as a number.
 Instant = BigInteger
 
+# The channel on which PostgreSQL tells every process that a message became due (NOTIFY, in the writing transaction).
+BELL = "gatepost_due"
+
+# The PostgreSQL schema our tables live in, so that a host's own `accounts` and `alembic_version` stay its own. Our
+# connections have it as their search path; a statement in a host's transaction names it.
+SCHEMA = "gatepost"
+
 # Names of constraints are fixed, so that a later migration can find them.
 metadata = MetaData(
     naming_convention={

@@ -22,7 +22,9 @@ class Enqueued:
     skipped: str | None
 
 
-def enqueue(tx: Connection, draft: Draft, *, now_ms: int, domain: str, skip: str | None = None) -> Enqueued:
+def enqueue(
+    tx: Connection, draft: Draft, *, now_ms: int, domain: str, skip: str | None = None, schema: str | None = None
+) -> Enqueued:
     """Store `draft` as a message that is due now, or as one that will never go out.
 
     Args:
@@ -32,6 +34,7 @@ def enqueue(tx: Connection, draft: Draft, *, now_ms: int, domain: str, skip: str
         domain: right-hand side of the Message-ID, which is made here and kept over all attempts.
         skip: why nothing goes out (`no_account`, `told_today`, …): the row is born cancelled, so that support sees why
             nothing came and a stranger sees no difference.
+        schema: PostgreSQL schema of our tables, where `tx` is a host's own transaction with another search path.
     """
     row_id = new_row_id()
     tx.execute(
@@ -59,5 +62,6 @@ def enqueue(tx: Connection, draft: Draft, *, now_ms: int, domain: str, skip: str
             "unknowns": 0,
             "settled_at": now_ms if skip else None,
         },
+        execution_options={"schema_translate_map": {None: schema}} if schema else None,
     )
     return Enqueued(row_id, skip)

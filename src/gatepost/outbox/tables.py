@@ -12,7 +12,7 @@ from sqlalchemy import (
     text,
 )
 
-from gatepost.database.columns import Instant, RowId, metadata
+from gatepost.database.columns import BELL, Instant, RowId, metadata
 from gatepost.outbox.lifecycle import BIRTHS, IN_FLIGHT, MOVES, WAITING, State
 
 
@@ -103,6 +103,7 @@ Index(
 )
 Index("ix_messages_recipient_key", messages.c.recipient_key, messages.c.id)
 Index("ix_messages_state", messages.c.state, messages.c.id)
+Index("ix_messages_template", messages.c.template, messages.c.id)
 Index("ix_messages_token_id", messages.c.token_id)
 Index(
     "ix_messages_no_account",
@@ -129,7 +130,19 @@ attempts = Table(
     sqlite_with_rowid=False,
 )
 
-# SQLite's form; every UPDATE of the state passes it, whoever writes.
+# Who claims messages. A worker whose row is gone is dead, and what it had in flight is recovered by others.
+workers = Table(
+    "workers",
+    metadata,
+    Column("owner", Text, primary_key=True),
+    Column("slots", Integer, nullable=False),
+    Column("started_at", Instant, nullable=False),  # both by the database's clock
+    Column("beat_at", Instant, nullable=False),
+    CheckConstraint("slots > 0", name="slots"),
+    sqlite_with_rowid=False,
+)
+
+# Every UPDATE of the state passes these, whoever writes.
 _pairs = ", ".join(f"'{before}>{after}'" for before in sorted(MOVES) for after in sorted(MOVES[before]))
 SQLITE_TRIGGERS = (
     f"""CREATE TRIGGER messages_move BEFORE UPDATE OF state ON messages
@@ -138,4 +151,20 @@ BEGIN SELECT RAISE(ABORT, 'illegal move of a message'); END""",
     f"""CREATE TRIGGER messages_birth BEFORE INSERT ON messages
 WHEN NOT ({_in("NEW.state", BIRTHS)})
 BEGIN SELECT RAISE(ABORT, 'illegal first state of a message'); END""",
+)
+_REFUSE = "EXECUTE FUNCTION messages_refuse"
+POSTGRESQL_TRIGGERS = (
+    """CREATE FUNCTION messages_refuse() RETURNS trigger LANGUAGE plpgsql AS
+$$BEGIN RAISE EXCEPTION USING MESSAGE = TG_ARGV[0], ERRCODE = 'check_violation'; END$$""",
+    f"""CREATE TRIGGER messages_move BEFORE UPDATE OF state ON messages FOR EACH ROW
+WHEN (OLD.state <> NEW.state AND OLD.state || '>' || NEW.state NOT IN ({_pairs}))
+{_REFUSE}('illegal move of a message')""",
+    f"""CREATE TRIGGER messages_birth BEFORE INSERT ON messages FOR EACH ROW
+WHEN (NOT ({_in("NEW.state", BIRTHS)}))
+{_REFUSE}('illegal first state of a message')""",
+    # The bell of every worker in every process: rung by the commit that makes a message due, and by no rollback.
+    f"""CREATE FUNCTION messages_ring() RETURNS trigger LANGUAGE plpgsql AS
+$$BEGIN PERFORM pg_notify('{BELL}', ''); RETURN NULL; END$$""",
+    """CREATE TRIGGER messages_bell AFTER INSERT OR UPDATE OF state ON messages FOR EACH ROW
+WHEN (NEW.state = 'queued') EXECUTE FUNCTION messages_ring()""",
 )
