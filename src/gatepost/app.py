@@ -1,9 +1,8 @@
 """The composition root: builds every part from the settings and hands them to each other; it alone knows them all."""
 
-import asyncio
 import os
+import secrets
 import socket
-import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import TypeVar
@@ -16,12 +15,12 @@ from gatepost.accounts.tokens import prune_tokens
 from gatepost.clock import Clock, SystemClock
 from gatepost.database.connection import Work
 from gatepost.database.later import OpenedLater
-from gatepost.database.opening import open_database
 from gatepost.delivery.attempt import Desk
 from gatepost.delivery.ring import Ring
 from gatepost.delivery.worker import Worker
-from gatepost.errors import InvalidInput, NotStarted, TryLater
-from gatepost.events import Events, ServiceStarted, ServiceStopped, ServiceStopping, SettingWarned
+from gatepost.errors import InvalidInput, NotStarted, StartRefused, TryLater
+from gatepost.events import Events
+from gatepost.life import Life
 from gatepost.mail.address import parse_address
 from gatepost.observe.metrics import Metrics
 from gatepost.outbox.prune import prune_no_account
@@ -37,7 +36,7 @@ from gatepost.parts import (
     mailbox_folder,
 )
 from gatepost.settings import Settings
-from gatepost.signals import StopSign, also_on_stop_signals
+from gatepost.signals import also_on_stop_signals
 from gatepost.transport.folder import FolderTransport, Mailbox
 from gatepost.transport.transport import Transport
 from gatepost.version import VERSION
@@ -63,10 +62,11 @@ class Gatepost:
         events: subscribe to it to hear what happens; a log on standard error when None.
         clock: the machine's when None.
         transport: how messages are submitted; from the settings when None.
+        worker: whether this process submits messages; False leaves that to others (`gatepost worker`, PostgreSQL only).
 
     Raises:
         SettingsError: a setting is missing, unknown or unsafe.
-        StartRefused: the development key cannot be read or made.
+        StartRefused: the development key cannot be read or made, or nobody could submit messages.
         TemplateError: a template is broken.
     """
 
@@ -77,27 +77,30 @@ class Gatepost:
         events: Events | None = None,
         clock: Clock | None = None,
         transport: Transport | None = None,
+        worker: bool = True,
     ) -> None:
         self.settings = settings = settings or Settings.load()
+        if not worker:
+            _refuse_alone(settings)
         self.clock = clock or SystemClock()
         self.events = events or host_events()
-        self.stopping = StopSign()
         self._metrics = Metrics()
         self.events.subscribe(self._metrics.on_event)
         self._keys = build_keys(settings)
         self._database = OpenedLater(settings.database_url)
-        self._ring = Ring()
         self._composer = build_composer(settings)
-        self._given_transport = transport
-        self._transport = transport or build_transport(settings)
-        self._passwords = build_passwords(settings)
-        self._worker: Worker | None = None
-        self._stop: asyncio.Task[None] | None = None
-        self._hurry = StopSign()
-        self._loop: asyncio.AbstractEventLoop | None = None
+        passwords = build_passwords(settings)
+        self._life = Life(
+            settings,
+            self.events,
+            database=self._database,
+            make_transport=lambda: transport or build_transport(settings),
+            make_worker=self._make_worker if worker else None,
+            passwords=passwords,
+        )
         self.gate = Gate(
             database=self._database,
-            passwords=self._passwords,
+            passwords=passwords,
             keys=self._keys,
             clock=self.clock,
             events=self.events,
@@ -133,11 +136,15 @@ class Gatepost:
     async def write(self, work: Work[T]) -> T:
         """Run `work(tx)` in one durable transaction of Gatepost's database.
 
+        Messages it enqueued go out at once.
+
         Raises:
             NotStarted: the lifespan does not run.
             TryLater: nothing was done, or nobody knows.
         """
-        return await self._database.write(work)
+        value = await self._database.write(work)
+        self._life.ring()
+        return value
 
     # ---- life -------------------------------------------------------------------------------------------------
 
@@ -152,96 +159,26 @@ class Gatepost:
             restore()
             await self.stop()
 
-    async def start(self) -> None:
-        """Open and migrate the database, recover what a dead process left, begin to claim.
-
-        Raises:
-            StartRefused: another process owns the database, or it cannot be opened.
-        """
-        settings = self.settings
-        if self._stop is not None:
-            self._renew()
-        self._loop = asyncio.get_running_loop()
-        for warning in settings.warnings:
-            self.events.emit(SettingWarned(detail=warning))
-        self._database.opened = opened = await open_database(
-            settings.database_url,
-            wait_for_owner_s=settings.shutdown_grace_s + 2,
-            on_waiting=lambda sentence: self.events.emit(SettingWarned(detail=sentence)),
-        )
-        desk = Desk(self._database, self._transport, compose_with(self._composer), self.clock, self.events)
-        self._worker = Worker(
-            desk,
-            self._ring,
-            prepare=build_links(settings, self._keys).prepare,
-            owner=f"{socket.gethostname()}:{os.getpid()}",
-            slots=settings.worker_slots,
-            chores=(prune_no_account, prune_tokens, prune_candidates),
-        )
-        try:
-            await self._worker.start()
-        except BaseException:
-            await self._database.close()
-            raise
-        self.events.emit(
-            ServiceStarted(
-                version=VERSION,
-                environment=settings.environment,
-                database=opened.url,
-                transport=self._transport.name,
-            )
-        )
+    async def start(self, wait_for_owner_s: float | None = None) -> None:
+        """See `Life.start`."""
+        await self._life.start(wait_for_owner_s)
 
     def begin_stop(self, grace_s: float | None = None) -> None:
-        """Claim no more, end open streams, let attempts finish; may be called from a signal handler.
-
-        Args:
-            grace_s: 0 breaks off what is under way; None leaves the grace as the settings say.
-        """
-        if self._loop is not None and not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(self._begin_stop, grace_s)
+        """See `Life.begin_stop`."""
+        self._life.begin_stop(grace_s)
 
     async def worker_stopped(self) -> None:
-        """Wait until no attempt is under way any more, after `begin_stop`."""
-        await self.stopping.wait()
-        if self._stop is not None:
-            await asyncio.shield(self._stop)
+        """See `Life.worker_stopped`."""
+        await self._life.worker_stopped()
 
     async def stop(self) -> None:
-        """Stop the worker within the grace, then close everything. Nothing is left `sending`."""
-        started = time.monotonic()
-        self._begin_stop(None)
-        await self.worker_stopped()
-        await self._transport.close()
-        await self._database.close()
-        self._passwords.close()
-        self.events.emit(ServiceStopped(duration_ms=(time.monotonic() - started) * 1000))
-
-    def _renew(self) -> None:
-        """Begin another run after a stop: an app's tests start and stop it once each."""
-        self._stop = None
-        self.stopping.renew()
-        self._hurry.renew()
-        self._ring = Ring()
-        if self._given_transport is None:
-            self._transport = build_transport(self.settings)
-
-    def _begin_stop(self, grace_s: float | None) -> None:
-        if grace_s == 0:
-            self._hurry.set()
-        if self._stop is None:
-            self.events.emit(ServiceStopping(grace_s=self.settings.shutdown_grace_s if grace_s is None else grace_s))
-            self._stop = asyncio.get_running_loop().create_task(self._stop_worker(), name="gatepost-stop")
-            self.stopping.set()
-
-    async def _stop_worker(self) -> None:
-        if self._worker is not None:
-            await self._worker.stop(self.settings.shutdown_grace_s, self._hurry)
+        """See `Life.stop`."""
+        await self._life.stop()
 
     # ---- what is handed over ----------------------------------------------------------------------------------
 
     def _web_context(self) -> WebContext:
-        kept_here = isinstance(self._transport, FolderTransport)
+        kept_here = isinstance(self._life.transport, FolderTransport)
         return WebContext(
             settings=self.settings,
             clock=self.clock,
@@ -251,14 +188,25 @@ class Gatepost:
             database=self._database,
             recipient_keys=self._recipient_keys,
             mailbox=Mailbox(mailbox_folder(self.settings)) if kept_here else None,
-            stopping=self.stopping,
+            stopping=self._life.stopping,
             readiness=self._readiness,
             metrics=self._exposition,
             form_key=self._keys.signing("form"),
         )
 
+    def _make_worker(self, transport: Transport, ring: Ring) -> Worker:
+        return Worker(
+            Desk(self._database, transport, compose_with(self._composer), self.clock, self.events),
+            ring,
+            prepare=build_links(self.settings, self._keys).prepare,
+            # Never the same twice: a container's host name and process number come again after its death.
+            owner=f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(3)}",
+            slots=self.settings.worker_slots,
+            chores=(prune_no_account, prune_tokens, prune_candidates),
+        )
+
     async def _ring_the_bell(self) -> None:
-        self._ring.ring()
+        self._life.ring()
 
     def _recipient_keys(self, address: str) -> Sequence[str]:
         try:
@@ -269,13 +217,13 @@ class Gatepost:
 
     async def _readiness(self) -> Sequence[str]:
         reasons = []
-        if self.stopping.is_set():
+        if self._life.stopping.is_set():
             reasons.append("stopping")
         try:
             await self._database.ready()
         except (NotStarted, TryLater) as error:
             reasons.append(f"database: {error}")
-        if (self._worker is None or not self._worker.running) and not reasons:
+        if not self._life.works and not reasons:
             reasons.append("worker: not running")
         return reasons
 
@@ -284,6 +232,14 @@ class Gatepost:
         now_ms = self.clock.now_ms()
         oldest_s = 0.0 if found.oldest_due_at is None else max(0.0, (now_ms - found.oldest_due_at) / 1000)
         return self._metrics.exposition(found.by_state, oldest_s)
+
+
+def _refuse_alone(settings: Settings) -> None:
+    if settings.database_file is not None:
+        raise StartRefused(
+            "a process without a worker leaves the mail to other processes, and a SQLite file has only one process:"
+            " leave out --no-worker (worker=False), or set GATEPOST_DATABASE_URL to postgresql://…"
+        )
 
 
 def create_app(gatepost: Gatepost) -> FastAPI:

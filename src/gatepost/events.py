@@ -16,12 +16,13 @@ class Event:
 
 @dataclass(frozen=True, kw_only=True)
 class ServiceStarted(Event):
-    """The database is open and migrated and the worker runs."""
+    """The database is open and migrated; `worker` says whether this process submits messages."""
 
     version: str
     environment: str
     database: str
     transport: str
+    worker: bool
 
 
 @dataclass(frozen=True, kw_only=True)
