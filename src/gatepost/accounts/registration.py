@@ -5,7 +5,6 @@ what differs is who gets which mail. A stranger learns nothing, the owner learns
 """
 
 import functools
-import re
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -13,21 +12,19 @@ from typing import Any
 from sqlalchemy import Connection, delete, insert, select
 from sqlalchemy.sql.dml import ReturningInsert
 
-from gatepost.accounts import messages, tokens
-from gatepost.accounts.account import COLUMNS, DEFAULT_LOCALE, Account, AccountRow, as_account, public
+from gatepost.accounts import idempotency, messages, tokens
+from gatepost.accounts.account import COLUMNS, Account, AccountRow, as_account, public
+from gatepost.accounts.applicant import Applicant, check
 from gatepost.accounts.gate import Gate
-from gatepost.accounts.passwords import password_problem
 from gatepost.accounts.tables import accounts, candidates
 from gatepost.accounts.throttle import Wish, told_today, waiting
 from gatepost.database.columns import new_row_id
 from gatepost.database.upsert import insert_or
-from gatepost.errors import AddressTaken, FieldError, InvalidInput
+from gatepost.errors import AddressTaken
 from gatepost.events import RegistrationReceived
-from gatepost.mail.address import Address, mask_address, parse_address
-from gatepost.mail.names import MAX_NAME_CHARACTERS, clean_name
+from gatepost.mail.address import mask_address
 from gatepost.outbox.enqueue import Enqueued, enqueue
 
-_LOCALE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8}){0,3}")  # RFC 5646, the part of it that names languages
 CLOSED_KEPT_S = 7 * 24 * 3600
 PRUNE_BATCH = 500
 _INSERT_CANDIDATE = insert(candidates)
@@ -42,18 +39,33 @@ class Standing(StrEnum):
 
 
 @dataclass(frozen=True)
-class _Applicant:
-    """A checked registration."""
+class _Registration:
+    """A checked registration; `now_ms` is when it is written."""
 
-    address: Address
-    name: str | None
-    locale: str
+    applicant: Applicant
     password_hash: str
     request_id: str
+    now_ms: int
+
+
+@dataclass(frozen=True)
+class _Stored:
+    """What was written for it."""
+
+    account: AccountRow
+    standing: Standing
+    promised: list[Enqueued]
 
 
 async def register(
-    gate: Gate, *, email: str, password: str, name: str | None, locale: str | None, request_id: str
+    gate: Gate,
+    *,
+    email: str,
+    password: str,
+    name: str | None,
+    locale: str | None,
+    request_id: str,
+    idempotency_key: str | None = None,
 ) -> Account | None:
     """Take a registration; when this returns, everything it promised is durable.
 
@@ -64,55 +76,38 @@ async def register(
         name: display name, at most 80 code points.
         locale: language tag (RFC 5646), "en" when None.
         request_id: for the logs and the message rows.
+        idempotency_key: a repeat with the same key and the same arguments within 24 h gets the first answer, and
+            nothing is written or hashed again. What raised is not kept.
 
     Returns:
-        The account where accounts may be revealed, otherwise None.
+        The account where accounts may be revealed, otherwise None. For a repeat what the first one returned, as the
+        account was then.
 
     Raises:
         InvalidInput: with every wrong field.
         AddressTaken: only where accounts may be revealed; nothing was written.
+        IdempotencyKeyReused: the key came before with other arguments; nothing was written.
         TryLater: nothing was written, or nobody knows; a repeat is harmless.
     """
-    address, cleaned, language = _check(gate, email, password, name, locale)
+    request = None
+    if idempotency_key is not None:
+        request = idempotency.keyed(idempotency_key, "register", email, password, name, locale)
+        # Before the hash: clients that repeat themselves in a hurry cost one read each. The insert still decides.
+        if (first := await _first_answer(gate, request)) is not None:
+            return _repeat(gate, first, email, request_id)
+    applicant = check(email, password, name, locale, password_min_length=gate.password_min_length)
     # Hashed for a taken address too, so that the time it takes tells nothing.
     password_hash = await gate.passwords.hash(password)
-    applicant = _Applicant(address, cleaned, language, password_hash, request_id)
-    now_ms = gate.clock.now_ms()
-
-    def work(tx: Connection) -> tuple[AccountRow, Standing, list[Enqueued]]:
-        account, standing = _store_account(tx, gate, applicant, now_ms)
-        _store_candidate(tx, account, standing, applicant, now_ms)
-        return account, standing, _promise(tx, gate, account, standing, applicant, now_ms)
-
+    asked = _Registration(applicant, password_hash, request_id, gate.clock.now_ms())
     try:
-        account, standing, promised = await gate.database.write(work)
+        done = await gate.database.write(lambda tx: _register(tx, gate, asked, request))
     except AddressTaken:
-        _tell(gate, applicant, "refused", None, [])
+        _tell(gate, asked, "refused", None, [])
         raise
-    _tell(gate, applicant, standing, account, promised)
-    return public(account) if gate.reveal_accounts else None
-
-
-def check_name(name: str | None) -> str | None:
-    """Make a typed name safe to print; None when nothing is left of it.
-
-    Raises:
-        InvalidInput: longer than 80 code points.
-    """
-    if name is not None and len(name) > MAX_NAME_CHARACTERS:
-        raise InvalidInput([FieldError("name", "too_long", f"Use at most {MAX_NAME_CHARACTERS} characters.")])
-    return clean_name(name) or None if name is not None else None
-
-
-def check_locale(locale: str | None) -> str:
-    """Take a language tag, or the default for None.
-
-    Raises:
-        InvalidInput: it is none.
-    """
-    if locale is not None and not _LOCALE.fullmatch(locale):
-        raise InvalidInput([FieldError("locale", "invalid_locale", 'Use a language tag such as "en" or "zh-CN".')])
-    return locale or DEFAULT_LOCALE
+    if isinstance(done, idempotency.First):
+        return _repeat(gate, done, email, request_id)
+    _tell(gate, asked, done.standing, done.account, done.promised)
+    return _shown(gate, done.account)
 
 
 def prune_candidates(tx: Connection, now_ms: int) -> int:
@@ -126,40 +121,37 @@ def prune_candidates(tx: Connection, now_ms: int) -> int:
     return tx.execute(delete(candidates).where(candidates.c.id.in_(old))).rowcount
 
 
-def _check(
-    gate: Gate, email: str, password: str, name: str | None, locale: str | None
-) -> tuple[Address, str | None, str]:
-    wrong: list[FieldError] = []
-    address, cleaned, language = None, None, DEFAULT_LOCALE
-    try:
-        address = parse_address(email)
-    except InvalidInput as error:
-        wrong.extend(error.errors)
-    if (problem := password_problem(password, gate.password_min_length)) is not None:
-        wrong.append(problem)
-    try:
-        cleaned = check_name(name)
-    except InvalidInput as error:
-        wrong.extend(error.errors)
-    try:
-        language = check_locale(locale)
-    except InvalidInput as error:
-        wrong.extend(error.errors)
-    if wrong or address is None:
-        raise InvalidInput(wrong)
-    return address, cleaned, language
+async def _first_answer(gate: Gate, request: idempotency.Keyed) -> idempotency.First | None:
+    now_ms = gate.clock.now_ms()
+    return await gate.database.read(lambda connection: idempotency.find_first(connection, gate.keys, request, now_ms))
 
 
-def _store_account(tx: Connection, gate: Gate, applicant: _Applicant, now_ms: int) -> tuple[AccountRow, Standing]:
+def _register(
+    tx: Connection, gate: Gate, asked: _Registration, request: idempotency.Keyed | None
+) -> _Stored | idempotency.First:
+    """Write everything a registration needs, or find that it was written before. The Idempotency-Key comes first."""
+    if request is not None:
+        first = idempotency.begin(tx, gate.keys, request, asked.now_ms)
+        if first is not None:
+            return first
+    account, standing = _store_account(tx, gate, asked)
+    _store_candidate(tx, account, standing, asked)
+    stored = _Stored(account, standing, _promise(tx, gate, account, standing, asked))
+    if request is not None:
+        idempotency.complete(tx, request, account.id, _shown(gate, account))
+    return stored
+
+
+def _store_account(tx: Connection, gate: Gate, asked: _Registration) -> tuple[AccountRow, Standing]:
     """Insert the account; the unique index decides whether it is new."""
     row_id = new_row_id()
     values = {
         "id": row_id,
-        "email": applicant.address.text,
-        "address_key": applicant.address.key,
-        "name": applicant.name,
-        "locale": applicant.locale,
-        "created_at": now_ms,
+        "email": asked.applicant.address.text,
+        "address_key": asked.applicant.address.key,
+        "name": asked.applicant.name,
+        "locale": asked.applicant.locale,
+        "created_at": asked.now_ms,
         "registrations": 1,
     }
     if gate.reveal_accounts:
@@ -180,9 +172,7 @@ def _insert_account(dialect: str, *, again: bool) -> ReturningInsert[Any]:
     return insert_or(dialect, accounts, "address_key", update).returning(*COLUMNS)
 
 
-def _store_candidate(
-    tx: Connection, account: AccountRow, standing: Standing, applicant: _Applicant, now_ms: int
-) -> None:
+def _store_candidate(tx: Connection, account: AccountRow, standing: Standing, asked: _Registration) -> None:
     """Keep the registration until somebody proves the address; for a taken one only an empty row, like the others."""
     taken = standing is Standing.TAKEN
     tx.execute(
@@ -190,19 +180,20 @@ def _store_candidate(
         {
             "id": new_row_id(),
             "account_id": account.id,
-            "password_hash": None if taken else applicant.password_hash,
-            "name": None if taken else applicant.name,
-            "locale": applicant.locale,
-            "created_at": now_ms,
-            "closed_at": now_ms if taken else None,
+            "password_hash": None if taken else asked.password_hash,
+            "name": None if taken else asked.applicant.name,
+            "locale": asked.applicant.locale,
+            "created_at": asked.now_ms,
+            "closed_at": asked.now_ms if taken else None,
         },
     )
 
 
 def _promise(
-    tx: Connection, gate: Gate, account: AccountRow, standing: Standing, applicant: _Applicant, now_ms: int
+    tx: Connection, gate: Gate, account: AccountRow, standing: Standing, asked: _Registration
 ) -> list[Enqueued]:
     """Write the token and the messages: the one that answers the registration, and the welcome."""
+    now_ms = asked.now_ms
     if standing is Standing.TAKEN:
         wish = told_today(tx, account.id, now_ms)
     else:
@@ -223,7 +214,7 @@ def _promise(
         # Only the first registration's own name: a later one may come from a stranger.
         name=account.name if standing is not Standing.WAITING else None,
         locale=account.locale,
-        request_id=applicant.request_id,
+        request_id=asked.request_id,
     )
     draft = messages.account_exists(to) if standing is Standing.TAKEN else messages.verification(to, token_id)
     promised = [enqueue(tx, draft, now_ms=now_ms, domain=gate.message_id_domain, skip=wish.reason)]
@@ -233,15 +224,31 @@ def _promise(
     return promised
 
 
-def _tell(
-    gate: Gate, applicant: _Applicant, outcome: str, account: AccountRow | None, promised: list[Enqueued]
-) -> None:
+def _shown(gate: Gate, account: AccountRow) -> Account | None:
+    return public(account) if gate.reveal_accounts else None
+
+
+def _repeat(gate: Gate, first: idempotency.First, email: str, request_id: str) -> Account | None:
+    """Answer what was answered the first time, also where REVEAL_ACCOUNTS was changed since."""
     gate.events.emit(
         RegistrationReceived(
-            request_id=applicant.request_id,
+            request_id=request_id,
+            outcome="repeated",
+            account_id=str(first.account_id),
+            recipient=mask_address(email),
+            messages=(),
+        )
+    )
+    return first.answer
+
+
+def _tell(gate: Gate, asked: _Registration, outcome: str, account: AccountRow | None, promised: list[Enqueued]) -> None:
+    gate.events.emit(
+        RegistrationReceived(
+            request_id=asked.request_id,
             outcome=str(outcome),
             account_id=str(account.id) if account else None,
-            recipient=mask_address(applicant.address.text),
+            recipient=mask_address(asked.applicant.address.text),
             messages=tuple(str(one.id) for one in promised if one.skipped is None),
         )
     )

@@ -11,6 +11,7 @@ from gatepost.accounts.account import Account
 from gatepost.accounts.verification import ChoosePassword
 from gatepost.clock import iso
 from gatepost.web.context import WebContext
+from gatepost.web.idempotency_key import IdempotencyKey
 from gatepost.web.problems import documented
 from gatepost.web.route import route_class_for
 from gatepost.web.security import RequestId
@@ -119,16 +120,27 @@ def _add_registration(router: APIRouter, context: WebContext) -> None:
         "/register",
         status_code=201 if reveals else 202,
         response_model=AccountBody if reveals else CheckYourInbox,
-        responses=documented(*_ANY_JSON, *(["address_taken"] if reveals else [])),
+        responses=documented(*_ANY_JSON, *(["address_taken"] if reveals else []), "idempotency_key_reused"),
         summary="Register an address",
     )
-    async def post_register(body: RegisterBody, background: BackgroundTasks, request_id: RequestId) -> BaseModel:
+    async def post_register(
+        body: RegisterBody, key: IdempotencyKey, background: BackgroundTasks, request_id: RequestId
+    ) -> BaseModel | Response:
         """Store the registration and promise its mail; the answer does not wait for any mail server."""
         account = await flows.register(
-            email=body.email, password=body.password, name=body.name, locale=body.locale, request_id=request_id
+            email=body.email,
+            password=body.password,
+            name=body.name,
+            locale=body.locale,
+            request_id=request_id,
+            idempotency_key=key,
         )
         background.add_task(context.ring)
-        return CheckYourInbox() if account is None else AccountBody.of(account)
+        answer = CheckYourInbox() if account is None else AccountBody.of(account)
+        if reveals == (account is not None):
+            return answer
+        # The first answer to this key, from before REVEAL_ACCOUNTS was changed.
+        return Response(answer.model_dump_json(), 202 if account is None else 201, media_type="application/json")
 
 
 def _add_verification(router: APIRouter, context: WebContext) -> None:

@@ -12,10 +12,17 @@ from gatepost.accounts.verification import ChoosePassword, request_verification,
 
 
 class Register(Protocol):
-    """Raises InvalidInput, AddressTaken (only where accounts may be revealed) or TryLater."""
+    """Raises InvalidInput, AddressTaken (only where accounts may be revealed), IdempotencyKeyReused or TryLater."""
 
     async def __call__(
-        self, *, email: str, password: str, name: str | None, locale: str | None, request_id: str
+        self,
+        *,
+        email: str,
+        password: str,
+        name: str | None,
+        locale: str | None,
+        request_id: str,
+        idempotency_key: str | None = None,
     ) -> Account | None: ...
 
 

@@ -86,6 +86,12 @@ PROBLEMS = _table(
         "Sign in, or ask for a new verification message or a password reset.",
         errors=(FieldError("email", "taken", "An account with this address exists."),),
     ),
+    Problem(
+        "idempotency_key_reused",
+        409,
+        "This Idempotency-Key belongs to another request",
+        "It came before with another body. Nothing was stored. Send every new request with a new key.",
+    ),
     Problem("body_too_large", 413, "The body is too large", "At most 65,536 bytes are read."),
     Problem(
         "unsupported_media_type",
@@ -152,6 +158,8 @@ def problem_of(error: Exception) -> Problem:
             return PROBLEMS["bad_token"]
         case errors.AddressTaken():
             return PROBLEMS["address_taken"]
+        case errors.IdempotencyKeyReused():
+            return PROBLEMS["idempotency_key_reused"]
         case errors.TryLater():
             return replace(PROBLEMS["try_later"], headers={"Retry-After": str(error.retry_after_s)})
         case errors.NotStarted():
