@@ -13,7 +13,6 @@ GatepostError
 ├── InvalidInput            what a person typed, field by field (HTTP 422)
 ├── BadToken                every bad token alike (HTTP 400)
 ├── AddressTaken            only with REVEAL_ACCOUNTS (HTTP 409)
-├── IdempotencyKeyReused    the Idempotency-Key came before with another body (HTTP 409)
 ├── TemplateError           a template is missing, does not compile or lacks a value
 └── ComposeError            the message could not be made, or did not pass its check
     └── InvalidRecipient    the stored recipient is no address that may be written to a server
@@ -21,8 +20,14 @@ GatepostError
 A message names the value's place and the way out, and never contains a secret.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from dataclasses import field as dataclass_field
+
+
+def N_(text: str) -> str:  # noqa: N802 (gettext's own name for it)
+    """Mark an English text that people read, for the catalogues of the other languages; nothing else happens here."""
+    return text
 
 
 class GatepostError(Exception):
@@ -84,11 +89,24 @@ class HashingBusy(TryLater):
 
 @dataclass(frozen=True)
 class FieldError:
-    """One wrong field: `field` as the body names it, a stable `code`, and a sentence for a person."""
+    """One wrong field.
+
+    Args:
+        field: as the body names it.
+        code: stable, for programs.
+        text: a sentence for a person, marked with `N_`, with `%(name)s` where a value stands.
+        values: the values, by name.
+    """
 
     field: str
     code: str
-    detail: str
+    text: str
+    values: Mapping[str, int] = dataclass_field(default_factory=dict, hash=False)
+
+    @property
+    def detail(self) -> str:
+        """The sentence in English."""
+        return self.text % self.values if self.values else self.text
 
 
 class InvalidInput(GatepostError):
@@ -105,10 +123,6 @@ class BadToken(GatepostError):
 
 class AddressTaken(GatepostError):
     """An account with this address exists. Raised only where accounts may be revealed."""
-
-
-class IdempotencyKeyReused(GatepostError):
-    """The Idempotency-Key came before with another body; nothing was written."""
 
 
 class TemplateError(GatepostError):

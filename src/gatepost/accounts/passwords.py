@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from argon2 import PasswordHasher
 
-from gatepost.errors import FieldError, HashingBusy
+from gatepost.errors import N_, FieldError, HashingBusy
 
 # Beyond this nobody types a password, and hashing it would only cost (OWASP Authentication Cheat Sheet).
 MAX_PASSWORD_CHARACTERS = 1024
@@ -24,11 +24,13 @@ def password_problem(password: str, min_length: int) -> FieldError | None:
     Length is counted in code points and nothing else is demanded (NIST SP 800-63B-4, 3.1.1.2).
     """
     if len(password) > MAX_PASSWORD_CHARACTERS:
-        return FieldError("password", "too_long", f"Use at most {MAX_PASSWORD_CHARACTERS} characters.")
+        values = {"limit": MAX_PASSWORD_CHARACTERS}
+        return FieldError("password", "too_long", N_("Use at most %(limit)s characters."), values)
     if len(password) < min_length:
-        return FieldError("password", "too_short", f"Use at least {min_length} characters.")
+        return FieldError("password", "too_short", N_("Use at least %(limit)s characters."), {"limit": min_length})
     if not _encodable(password):
-        return FieldError("password", "invalid_text", "The password holds half of a character; type it again.")
+        text = N_("The password holds half of a character; type it again.")
+        return FieldError("password", "invalid_text", text)
     return None
 
 
