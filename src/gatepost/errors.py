@@ -13,6 +13,7 @@ GatepostError
 ├── InvalidInput            what a person typed, field by field (HTTP 422)
 ├── BadToken                every bad token alike (HTTP 400)
 ├── AddressTaken            only with REVEAL_ACCOUNTS (HTTP 409)
+├── IdempotencyKeyReused    the Idempotency-Key came before with another body (HTTP 409)
 ├── TemplateError           a template is missing, does not compile or lacks a value
 └── ComposeError            the message could not be made, or did not pass its check
     └── InvalidRecipient    the stored recipient is no address that may be written to a server
@@ -123,6 +124,10 @@ class BadToken(GatepostError):
 
 class AddressTaken(GatepostError):
     """An account with this address exists. Raised only where accounts may be revealed."""
+
+
+class IdempotencyKeyReused(GatepostError):
+    """The Idempotency-Key came before with another body; nothing was written."""
 
 
 class TemplateError(GatepostError):
