@@ -12,7 +12,7 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 
-from tests.faults.killing import KillRun, Report
+from tests.faults.killing import Report, ServiceKills
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -31,7 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     sys.stdout.write(f"{options.kills} kills with seed {seed}; this takes about {options.kills} seconds.\n")
     sys.stdout.flush()
     with tempfile.TemporaryDirectory(prefix="gatepost-faults-") as folder:
-        report = asyncio.run(KillRun(Path(folder), kills=options.kills, seed=seed).run())
+        report = asyncio.run(ServiceKills(Path(folder), kills=options.kills, seed=seed).run())
     sys.stdout.write(f"{report}\n")
     for difference in report.differences:
         sys.stdout.write(f"  {difference}\n")

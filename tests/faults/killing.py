@@ -1,4 +1,4 @@
-"""Kills the service at random moments while it is under load, again and again, and compares the ledgers afterwards."""
+"""Kills processes at random moments while they are under load, again and again, and compares the ledgers afterwards."""
 
 import asyncio
 import random
@@ -13,6 +13,7 @@ from gatepost.testing import SubmissionServer
 from tests.faults.rest import come_to_rest, start_again
 from tests.support.driver import Client, Driver
 from tests.support.ledgers import Books, differences, link, read_books
+from tests.support.programs import Program
 from tests.support.service import Service
 
 CLIENTS = 8
@@ -72,7 +73,7 @@ class Report:
 
 
 class KillRun:
-    """One installation, one mail server, one driver, and as many lives as there are kills, plus one."""
+    """What every run of kills has: chances, a report, and a last look at the ledgers."""
 
     def __init__(self, folder: Path, *, kills: int, seed: int) -> None:
         self.report = Report(seed)
@@ -80,6 +81,50 @@ class KillRun:
         self._chance = random.Random(seed)
         self._folder = folder
         self._starts_s: list[float] = []
+
+    def _let_register(self, driver: Driver) -> None:
+        if self._chance.random() < NOBODY_REGISTERS:
+            driver.pause()
+        else:
+            driver.go_on()
+
+    def _look_at_log(self, program: Program) -> None:
+        for line in program.log:
+            if line["level"] == "error":
+                self.report.differences.append(f"an error was logged: {line}")
+
+    async def _try_links(self, port: int, mail: SubmissionServer) -> None:
+        """The mailed links work, those of messages that were sent twice before others."""
+        counts = Counter(one.message_id for one in mail.messages)
+        newest_last = sorted(mail.messages, key=lambda one: counts[one.message_id] > 1)
+        links = (where for message in reversed(newest_last) if (where := link(message)) is not None)
+        client = Client(port)
+        for where in islice(links, LINKS_TRIED):
+            answer = await client.post("/auth/verify", {"token": where.partition("token=")[2]})
+            self.report.links_tried += 1
+            if answer.status != 200:
+                self.report.differences.append(f"a mailed link was answered {answer.status}: {answer.body!r}")
+        client.drop()
+
+    def _write_report(self, driver: Driver, books: Books, mail: SubmissionServer) -> None:
+        report = self.report
+        received = list(mail.messages)
+        report.mean_start_s = sum(self._starts_s) / max(1, len(self._starts_s))
+        report.acknowledged, report.asked = len(driver.acknowledged), sum(driver.asked.values())
+        report.accounts = len(books.accounts)
+        report.messages = dict(Counter(message.state for message in books.messages))
+        report.received = len(received)
+        report.copies = len(received) - len({one.message_id for one in received})
+        deaths: Counter[Any] = Counter(
+            counted for one in books.messages for outcome, counted in one.tries if outcome == "worker_died"
+        )
+        report.found_sending, report.found_committing = deaths[False], deaths[True]
+        report.differences += differences(driver.acknowledged, books, received)
+        report.differences += [f"surprising answer: {answer}" for answer in driver.surprises[:5]]
+
+
+class ServiceKills(KillRun):
+    """One service on a SQLite file, one mail server, one driver, and as many lives as there are kills, plus one."""
 
     async def run(self) -> Report:
         """Kill, come to rest, compare."""
@@ -95,24 +140,20 @@ class KillRun:
                 await asyncio.to_thread(start_again, service)
                 await driving
                 await self._come_to_rest(service)
-                await self._try_links(service, mail)
+                await self._try_links(service.port, mail)
                 code = await asyncio.to_thread(service.stop)
             finally:
                 driving.cancel()
                 await asyncio.to_thread(service.close)
-        self._write_report(driver, read_books(service.database), mail)
+        self._write_report(driver, read_books(service.tables), mail)
         if code != 0:
             self.report.differences.append(f"the last life ended with exit code {code}")
         self.report.seconds = time.monotonic() - began
-        self.report.mean_start_s = sum(self._starts_s) / max(1, len(self._starts_s))
         return self.report
 
     async def _one_life(self, service: Service, driver: Driver) -> None:
         started = time.monotonic()
-        if self._chance.random() < NOBODY_REGISTERS:
-            driver.pause()
-        else:
-            driver.go_on()
+        self._let_register(driver)
         await asyncio.to_thread(service.start)
         if self._chance.random() < KILLED_DURING_START:
             self.report.kills_during_start += 1
@@ -127,39 +168,6 @@ class KillRun:
         self.report.kills += 1
         self._look_at_log(service)
 
-    def _look_at_log(self, service: Service) -> None:
-        for line in service.log:
-            if line["level"] == "error":
-                self.report.differences.append(f"an error was logged: {line}")
-
     async def _come_to_rest(self, service: Service) -> None:
         await asyncio.to_thread(come_to_rest, service, REST_TIMEOUT_S)
         self._look_at_log(service)
-
-    async def _try_links(self, service: Service, mail: SubmissionServer) -> None:
-        """The mailed links work, those of messages that were sent twice before others."""
-        counts = Counter(one.message_id for one in mail.messages)
-        newest_last = sorted(mail.messages, key=lambda one: counts[one.message_id] > 1)
-        links = (where for message in reversed(newest_last) if (where := link(message)) is not None)
-        client = Client(service.port)
-        for where in islice(links, LINKS_TRIED):
-            answer = await client.post("/auth/verify", {"token": where.partition("token=")[2]})
-            self.report.links_tried += 1
-            if answer.status != 200:
-                self.report.differences.append(f"a mailed link was answered {answer.status}: {answer.body!r}")
-        client.drop()
-
-    def _write_report(self, driver: Driver, books: Books, mail: SubmissionServer) -> None:
-        report = self.report
-        received = list(mail.messages)
-        report.acknowledged, report.asked = len(driver.acknowledged), sum(driver.asked.values())
-        report.accounts = len(books.accounts)
-        report.messages = dict(Counter(message.state for message in books.messages))
-        report.received = len(received)
-        report.copies = len(received) - len({one.message_id for one in received})
-        deaths: Counter[Any] = Counter(
-            counted for one in books.messages for outcome, counted in one.tries if outcome == "worker_died"
-        )
-        report.found_sending, report.found_committing = deaths[False], deaths[True]
-        report.differences += differences(driver.acknowledged, books, received)
-        report.differences += [f"surprising answer: {answer}" for answer in driver.surprises[:5]]

@@ -9,7 +9,7 @@ from gatepost.testing.behaviours import Step
 from tests.faults.conftest import MakeService
 from tests.faults.hanging import Reached
 from tests.faults.rest import register, tell
-from tests.support.service import resident_kib
+from tests.support.programs import resident_kib
 
 WAITING = 100_000
 SLOTS = 16

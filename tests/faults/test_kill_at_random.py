@@ -4,7 +4,7 @@ import os
 import random
 from pathlib import Path
 
-from tests.faults.killing import KillRun
+from tests.faults.killing import ServiceKills
 
 KILLS = 20
 
@@ -13,7 +13,7 @@ async def test_nothing_is_lost_when_the_service_is_killed_at_random_moments(tmp_
     """Twenty kill -9 under load lose no acknowledged registration, and copies have their cause in the attempts."""
     seed = int(os.environ.get("FAULTS_SEED", 0)) or random.randrange(1, 1_000_000)
 
-    report = await KillRun(tmp_path, kills=KILLS, seed=seed).run()
+    report = await ServiceKills(tmp_path, kills=KILLS, seed=seed).run()
 
     assert [] == report.differences, f"again with FAULTS_SEED={seed}\n{report}"
     assert KILLS == report.kills

@@ -68,7 +68,7 @@ def test_a_hung_mail_server_holds_up_a_stop_for_the_grace_and_no_longer(
 
     assert 0 == code
     assert took_s <= GRACE_S + ALLOWED_S
-    books = read_books(service.database)
+    books = read_books(service.tables)
     assert {"verification": verification, "welcome": welcome} == _tries(books)
     assert [] == mail.messages
 
@@ -106,7 +106,7 @@ def test_an_attempt_that_ends_within_the_grace_is_settled(service: Service, mail
 
     assert 0 == service.wait_for_exit(LONG_GRACE_S / 2)
     assert {("accepted", (("accepted", True),))} == {
-        (message.state, message.tries) for message in read_books(service.database).messages
+        (message.state, message.tries) for message in read_books(service.tables).messages
     }
 
 
@@ -133,7 +133,7 @@ def test_requests_are_served_while_the_worker_drains_and_a_second_signal_ends_th
     code, took_s = _terminate(service)
     assert 0 == code
     assert took_s < LONG_GRACE_S / 4
-    assert {"queued"} == {message.state for message in read_books(service.database).messages}
+    assert {"queued"} == {message.state for message in read_books(service.tables).messages}
 
     mail.clear()
     service.start()

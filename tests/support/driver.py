@@ -74,6 +74,12 @@ class Client:
 class Driver:
     """A number of clients that register one new address after the other for as long as they are let.
 
+    Args:
+        ports: where the service listens; the clients are spread over them.
+        clients: how many.
+        seed: of the choice who asks again.
+        label: how the addresses begin.
+
     Attributes:
         acknowledged: every address that was answered 202, how often.
         asked: how many requests were sent for each address, answered or not.
@@ -81,13 +87,13 @@ class Driver:
         surprises: every other answer.
     """
 
-    def __init__(self, port: int, *, clients: int, seed: int, label: str = "load") -> None:
+    def __init__(self, *ports: int, clients: int, seed: int, label: str = "load") -> None:
         self.acknowledged: Counter[str] = Counter()
         self.asked: Counter[str] = Counter()
         self.refusals: list[Answer] = []
         self.surprises: list[Answer] = []
         self.durations_s: list[float] = []
-        self._port = port
+        self._ports = ports
         self._clients = clients
         self._chance = random.Random(seed)
         self._label = label
@@ -112,7 +118,8 @@ class Driver:
 
     async def run(self) -> None:
         """Register until `leave`."""
-        await asyncio.gather(*(self._register_on_and_on() for _ in range(self._clients)))
+        at = [self._ports[number % len(self._ports)] for number in range(self._clients)]
+        await asyncio.gather(*map(self._register_on_and_on, at))
 
     async def wait_for(self, acknowledged: int, timeout_s: float = 60.0) -> None:
         """Wait until so many addresses were promised."""
@@ -121,8 +128,8 @@ class Driver:
                 self._acknowledged_more.clear()
                 await self._acknowledged_more.wait()
 
-    async def _register_on_and_on(self) -> None:
-        client = Client(self._port)
+    async def _register_on_and_on(self, port: int) -> None:
+        client = Client(port)
         while True:
             await self._asking.wait()
             if self._leaving.is_set():

@@ -6,14 +6,12 @@ The database is read as it is, without a line of the product's code: a wrong que
 import email
 import email.policy
 import re
-import sqlite3
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterator, Sequence
-from contextlib import closing
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from gatepost.testing import AcceptedMessage
+from tests.support.tables import Tables
 
 # How often a message of the policy `again` may have been taken before it stays `unknown`.
 MAX_PERHAPS_TAKEN = 3
@@ -61,47 +59,46 @@ class Books:
 
     accounts: dict[bytes, Account] = field(default_factory=dict)
     messages: list[Message] = field(default_factory=list)
-    integrity: list[str] = field(default_factory=list)
+    damage: list[str] = field(default_factory=list)
 
 
-def read_books(path: Path) -> Books:
-    """Read the whole database; no process owns it now, or only its last commit is asked for."""
-    with closing(sqlite3.connect(path)) as connection:
-        books = Books(integrity=[row[0] for row in connection.execute("PRAGMA integrity_check")])
-        books.integrity += [str(row) for row in connection.execute("PRAGMA foreign_key_check")]
-        accounts = """SELECT id, address_key, registrations, verified_at IS NOT NULL,
-            (SELECT count(*) FROM candidates WHERE account_id = accounts.id),
-            (SELECT count(*) FROM tokens WHERE account_id = accounts.id) FROM accounts"""
-        for row_id, *values in connection.execute(accounts):
-            books.accounts[row_id] = Account(*values)
-        tries: dict[bytes, list[tuple[str, bool]]] = defaultdict(list)
-        for row_id, outcome, number in connection.execute(
-            "SELECT message, outcome, number FROM attempts ORDER BY claim_number"
-        ):
-            tries[row_id].append((outcome, number is not None))
-        for row_id, *values in connection.execute(
-            "SELECT id, state, reason, template, recipient_key, message_id, account_id, if_unknown, claim_number"
-            " FROM messages"
-        ):
-            books.messages.append(Message(*values, tries=tuple(tries[row_id])))
+_ACCOUNTS = """SELECT id, address_key, registrations, verified_at IS NOT NULL,
+    (SELECT count(*) FROM candidates WHERE account_id = accounts.id),
+    (SELECT count(*) FROM tokens WHERE account_id = accounts.id) FROM accounts"""
+_TRIES = "SELECT message, outcome, number FROM attempts ORDER BY claim_number"
+_MESSAGES = """SELECT id, state, reason, template, recipient_key, message_id, account_id, if_unknown, claim_number
+    FROM messages"""
+_UNSETTLED = """SELECT count(*) FROM messages WHERE state IN ('queued', 'deferred', 'sending', 'committing')
+    OR (state = 'unknown' AND due_at IS NOT NULL)"""
+_COPIES_FORWARD = "UPDATE messages SET due_at = 0 WHERE state = 'unknown' AND due_at > 0"
+
+
+def read_books(tables: Tables) -> Books:
+    """Read the whole database as of one moment."""
+    accounts, all_tries, messages = tables.read(_ACCOUNTS, _TRIES, _MESSAGES)
+    books = Books(damage=tables.damage())
+    for row_id, *values in accounts:
+        books.accounts[row_id] = Account(*values)
+    tries: dict[bytes, list[tuple[str, bool]]] = defaultdict(list)
+    for row_id, outcome, number in all_tries:
+        tries[row_id].append((outcome, number is not None))
+    for row_id, *values in messages:
+        books.messages.append(Message(*values, tries=tuple(tries[row_id])))
     return books
 
 
-def unsettled(path: Path) -> int:
+def unsettled(tables: Tables) -> int:
     """How many messages are still to be tried or under way."""
-    with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as connection:
-        query = """SELECT count(*) FROM messages WHERE state IN ('queued', 'deferred', 'sending', 'committing')
-            OR (state = 'unknown' AND due_at IS NOT NULL)"""
-        return int(connection.execute(query).fetchone()[0])
+    ((count,),) = tables.read(_UNSETTLED)[0]
+    return int(count)
 
 
-def bring_copies_forward(path: Path) -> int:
-    """Make the copies of `unknown` messages due now, while no process owns the file; returns how many.
+def bring_copies_forward(tables: Tables) -> int:
+    """Make the copies of `unknown` messages due now; returns how many. No process may own a SQLite file meanwhile.
 
     They are due 30 s and 10 min later, and a test does not sleep. The product's clock stays the machine's.
     """
-    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
-        return connection.execute("UPDATE messages SET due_at = 0 WHERE state = 'unknown' AND due_at > 0").rowcount
+    return tables.change(_COPIES_FORWARD)
 
 
 def differences(
@@ -120,7 +117,7 @@ def differences(
         templates: the messages every account must have, once each.
     """
     found = [
-        *(f"the database is damaged: {line}" for line in books.integrity if line != "ok"),
+        *(f"the database is damaged: {line}" for line in books.damage),
         *_broken_promises(promised, books),
         *_incomplete_accounts(books, templates),
         *_unfinished_messages(books),

@@ -1,0 +1,107 @@
+"""An installation of several programs on one PostgreSQL database: front ends that promise, workers that deliver."""
+
+import time
+from pathlib import Path
+
+from tests.support.programs import EXIT_TIMEOUT_S, Program
+from tests.support.service import Service
+from tests.support.tables import PostgresqlTables
+
+
+class Installation:
+    """`gatepost serve --no-worker` and `gatepost worker`, so many of each; none is started yet.
+
+    Args:
+        folder: where they run.
+        database: what they share.
+        smtp_port: of a server on this machine.
+        fronts: how many front ends.
+        workers: how many workers.
+        slots: of each worker.
+        settings: further settings of all of them by their names without GATEPOST_.
+
+    Attributes:
+        fronts: the front ends, each with a port of its own.
+        workers: the workers.
+        tables: what they share.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        database: PostgresqlTables,
+        smtp_port: int,
+        *,
+        fronts: int = 2,
+        workers: int = 2,
+        slots: int = 8,
+        **settings: str | float,
+    ) -> None:
+        self.tables = database
+        self.fronts = [
+            Service(folder, smtp_port, database=database, arguments=("serve", "--no-worker"), **settings)
+            for _ in range(fronts)
+        ]
+        self.workers = [
+            Program(("worker", "--slots", str(slots)), dict(self.fronts[0].settings), folder) for _ in range(workers)
+        ]
+
+    @property
+    def programs(self) -> list[Program]:
+        """All of them."""
+        return [*self.fronts, *self.workers]
+
+    @property
+    def ports(self) -> list[int]:
+        """Where the front ends listen."""
+        return [front.port for front in self.fronts]
+
+    @property
+    def pids(self) -> list[int]:
+        """The processes, to be compared with those of another time."""
+        return [program.pid for program in self.programs]
+
+    @property
+    def alive(self) -> bool:
+        """Whether every program runs."""
+        return all(program.alive for program in self.programs)
+
+    @property
+    def text(self) -> str:
+        """The last lines of all programs, for people."""
+        return "\n\n".join(program.text for program in self.programs)
+
+    def start(self) -> None:
+        """Start all of them and wait until they work."""
+        for program in self.programs:
+            program.start()
+        for front in self.fronts:
+            front.wait_until_ready()
+        for worker in self.workers:
+            worker.wait_for_log("worker_started")
+
+    def stop(self) -> int:
+        """SIGTERM to all at once; 0 when each ended with exit code 0."""
+        for program in self.programs:
+            program.terminate()
+        return next((code for program in self.programs if (code := program.wait_for_exit())), 0)
+
+    def close(self) -> None:
+        """Leave no process behind."""
+        for program in self.programs:
+            program.close()
+
+    def age_beat(self, worker: Program) -> int:
+        """Make the last beat of this worker's dead process older than any worker may be; returns how many it had.
+
+        It dies in half a minute, and most tests do not sleep so long.
+        """
+        assert not worker.alive, "whoever lives beats on"
+        return self.tables.change(f"UPDATE workers SET beat_at = beat_at - 60000 WHERE owner LIKE '%:{worker.pid}:%'")
+
+    def wait_for_status(self, path: str, status: int, timeout_s: float = EXIT_TIMEOUT_S) -> float:
+        """Wait until every front end answers so; returns how many seconds that took."""
+        started = time.monotonic()
+        for front in self.fronts:
+            front.wait_for_status(path, status, timeout_s)
+        return time.monotonic() - started
