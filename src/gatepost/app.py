@@ -10,6 +10,7 @@ from typing import TypeVar
 from fastapi import APIRouter, FastAPI
 
 from gatepost.accounts.gate import Gate
+from gatepost.accounts.idempotency import prune_idempotency_keys
 from gatepost.accounts.registration import prune_candidates
 from gatepost.accounts.tokens import prune_tokens
 from gatepost.clock import Clock, SystemClock
@@ -202,7 +203,7 @@ class Gatepost:
             # Never the same twice: a container's host name and process number come again after its death.
             owner=f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(3)}",
             slots=self.settings.worker_slots,
-            chores=(prune_no_account, prune_tokens, prune_candidates),
+            chores=(prune_no_account, prune_tokens, prune_candidates, prune_idempotency_keys),
         )
 
     async def _ring_the_bell(self) -> None:

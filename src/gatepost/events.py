@@ -75,7 +75,10 @@ class RequestFailed(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class RegistrationReceived(Event):
-    """A registration was stored. `outcome`: created, waiting (not verified yet), taken (verified) or refused (409)."""
+    """A registration was stored. `outcome`: created, waiting (not verified yet), taken (verified).
+
+    Nothing was stored: refused (409), repeated (its Idempotency-Key had an answer already).
+    """
 
     request_id: str
     outcome: str

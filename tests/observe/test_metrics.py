@@ -114,7 +114,7 @@ def test_no_label_grows_without_bound() -> None:
     text = metrics.exposition({}, 0).decode()
     assert text.count("gatepost_http_request_duration_seconds_count") == MAX_ROUTES + 1
     assert text.count("gatepost_http_requests_total{") == MAX_ROUTES + 3
-    assert text.count("gatepost_registrations_total{") == 5
+    assert text.count("gatepost_registrations_total{") == 6
     assert text.count("gatepost_attempts_total{") == 1
 
 

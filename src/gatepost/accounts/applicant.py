@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from gatepost.accounts.account import DEFAULT_LOCALE
 from gatepost.accounts.passwords import password_problem
-from gatepost.errors import FieldError, InvalidInput
+from gatepost.errors import N_, FieldError, InvalidInput
 from gatepost.mail.address import Address, parse_address
 from gatepost.mail.names import MAX_NAME_CHARACTERS, clean_name
 
@@ -55,7 +55,8 @@ def check_name(name: str | None) -> str | None:
         InvalidInput: longer than 80 code points.
     """
     if name is not None and len(name) > MAX_NAME_CHARACTERS:
-        raise InvalidInput([FieldError("name", "too_long", f"Use at most {MAX_NAME_CHARACTERS} characters.")])
+        values = {"limit": MAX_NAME_CHARACTERS}
+        raise InvalidInput([FieldError("name", "too_long", N_("Use at most %(limit)s characters."), values)])
     return clean_name(name) or None if name is not None else None
 
 
@@ -66,5 +67,6 @@ def check_locale(locale: str | None) -> str:
         InvalidInput: it is none.
     """
     if locale is not None and not _LOCALE.fullmatch(locale):
-        raise InvalidInput([FieldError("locale", "invalid_locale", 'Use a language tag such as "en" or "zh-CN".')])
+        text = N_('Use a language tag such as "en" or "zh-CN".')
+        raise InvalidInput([FieldError("locale", "invalid_locale", text)])
     return locale or DEFAULT_LOCALE

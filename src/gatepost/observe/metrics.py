@@ -11,7 +11,7 @@ CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 MAX_ROUTES = 100
 OTHER = "other"
 
-_REGISTRATIONS = frozenset({"created", "waiting", "taken", "refused"})
+_REGISTRATIONS = frozenset({"created", "waiting", "taken", "refused", "repeated"})
 _OUTCOMES = frozenset({"accepted", "transient", "permanent", "unreachable", "unknown", "not_ours"})
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 

@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import Depends, Header
 from starlette.requests import Request
 
-from gatepost.errors import FieldError, InvalidInput
+from gatepost.errors import N_, FieldError, InvalidInput
 
 _NAME = "Idempotency-Key"
 _MAX_CHARACTERS = 255
@@ -26,7 +26,7 @@ _Field = Annotated[
 async def _idempotency_key(request: Request, value: _Field = None) -> str | None:
     # FastAPI reads one of several, and nobody could say which of them was meant.
     if len(request.headers.getlist(_NAME)) > 1:
-        raise InvalidInput([FieldError(_NAME, "repeated", "Send this header field once.")])
+        raise InvalidInput([FieldError(_NAME, "repeated", N_("Send this header field once."))])
     return value
 
 
