@@ -10,7 +10,7 @@ from gatepost.accounts.gate import Gate
 from gatepost.accounts.messages import Links
 from gatepost.accounts.password_reset import request_reset, reset_password
 from gatepost.accounts.registration import register
-from gatepost.accounts.tables import accounts, candidates, tokens
+from gatepost.accounts.tables import accounts, candidates, idempotency_keys, tokens
 from gatepost.accounts.verification import ChoosePassword, request_verification, verify
 from gatepost.outbox.claim import Claimed, claim
 from gatepost.outbox.lifecycle import State
@@ -29,10 +29,21 @@ class Flows:
         self._links = Links(gate.keys, verify_url="http://gatepost.test/verify", reset_url="http://gatepost.test/reset")
 
     async def register(
-        self, email: str = ADDRESS, password: str = PASSWORD, name: str | None = "Mira", locale: str | None = None
+        self,
+        email: str = ADDRESS,
+        password: str = PASSWORD,
+        name: str | None = "Mira",
+        locale: str | None = None,
+        key: str | None = None,
     ) -> Account | None:
         return await register(
-            self.gate, email=email, password=password, name=name, locale=locale, request_id="request-1"
+            self.gate,
+            email=email,
+            password=password,
+            name=name,
+            locale=locale,
+            request_id="request-1",
+            idempotency_key=key,
         )
 
     async def verify(self, token: object, password: str | None = None) -> Account | ChoosePassword:
@@ -68,6 +79,9 @@ class Flows:
 
     async def tokens(self) -> list[dict[str, Any]]:
         return await self.rows(tokens)
+
+    async def idempotency_keys(self) -> list[dict[str, Any]]:
+        return await self.rows(idempotency_keys)
 
     async def claim(self) -> list[tuple[Claimed, dict[str, str] | None]]:
         """Claim everything that is due, with the values prepared for it (None: it was cancelled instead)."""
