@@ -35,6 +35,7 @@ class Flows:
         name: str | None = "Mira",
         locale: str | None = None,
         key: str | None = None,
+        preferred: str | None = None,
     ) -> Account | None:
         return await register(
             self.gate,
@@ -43,6 +44,7 @@ class Flows:
             name=name,
             locale=locale,
             request_id="request-1",
+            preferred_locale=preferred,
             idempotency_key=key,
         )
 

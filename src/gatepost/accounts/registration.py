@@ -65,6 +65,7 @@ async def register(
     name: str | None,
     locale: str | None,
     request_id: str,
+    preferred_locale: str | None = None,
     idempotency_key: str | None = None,
 ) -> Account | None:
     """Take a registration; when this returns, everything it promised is durable.
@@ -74,8 +75,10 @@ async def register(
         email: address as typed.
         password: new password.
         name: display name, at most 80 code points.
-        locale: language tag (RFC 5646), "en" when None.
+        locale: language tag (RFC 5646), as asked for.
         request_id: for the logs and the message rows.
+        preferred_locale: for a registration without `locale`, "en" when None. It comes from beside what was asked, so
+            a repeat with another one is still the same request.
         idempotency_key: a repeat with the same key and the same arguments within 24 h gets the first answer, and
             nothing is written or hashed again. What raised is not kept.
 
@@ -95,7 +98,8 @@ async def register(
         # Before the hash: clients that repeat themselves in a hurry cost one read each. The insert still decides.
         if (first := await _first_answer(gate, request)) is not None:
             return _repeat(gate, first, email, request_id)
-    applicant = check(email, password, name, locale, password_min_length=gate.password_min_length)
+    language = preferred_locale if locale is None else locale
+    applicant = check(email, password, name, language, password_min_length=gate.password_min_length)
     # Hashed for a taken address too, so that the time it takes tells nothing.
     password_hash = await gate.passwords.hash(password)
     asked = _Registration(applicant, password_hash, request_id, gate.clock.now_ms())

@@ -22,6 +22,7 @@ class Register(Protocol):
         name: str | None,
         locale: str | None,
         request_id: str,
+        preferred_locale: str | None = None,
         idempotency_key: str | None = None,
     ) -> Account | None: ...
 

@@ -87,6 +87,13 @@ async def test_another_body_with_the_same_key_is_refused(flows: Flows, other: di
     assert before == await everything(flows)
 
 
+async def test_the_preferred_language_is_no_part_of_the_body(revealing: Flows) -> None:
+    """It stands beside what was asked: a repeat from elsewhere gets the first answer, in the first one's language."""
+    first = await revealing.register(key=KEY, preferred="zh-CN")
+    assert isinstance(first, Account)
+    assert ("zh-CN", first) == (first.locale, await revealing.register(key=KEY, preferred="de"))
+
+
 async def test_parts_of_a_body_cannot_be_shifted(flows: Flows) -> None:
     """Two fields that read the same when put together are still another body."""
     await flows.register(name="Mira", locale="en", key=KEY)

@@ -131,6 +131,18 @@ async def test_every_branch_writes_the_same_rows(flows: Flows, database: SqliteD
     assert {(1, 1, 2)} == {new, waiting, taken}
 
 
+@pytest.mark.parametrize(
+    ("locale", "preferred", "stored"), [("de", "zh-CN", "de"), (None, "zh-CN", "zh-CN"), (None, None, "en")]
+)
+async def test_the_locale_asked_for_comes_before_the_preferred_one(
+    flows: Flows, locale: str | None, preferred: str | None, stored: str
+) -> None:
+    """Account, candidate and messages get the language of the body, else the preferred one, else English."""
+    await flows.register(locale=locale, preferred=preferred)
+    rows = [*await flows.accounts(), *await flows.candidates(), *await flows.rows(messages)]
+    assert [stored] * 4 == [row["locale"] for row in rows]
+
+
 async def test_capital_letters_make_no_second_account(flows: Flows) -> None:
     """The unique index is on the address key."""
     await flows.register("Mira@Example.com")
