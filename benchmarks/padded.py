@@ -4,9 +4,9 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from gatepost.app import Gatepost, create_app
+from gatepost.app import Gatepost
 from gatepost.cli.listening import take_port
-from gatepost.cli.serving import Service
+from gatepost.cli.serving import serve_on
 from gatepost.events import Events
 from gatepost.mail.compose import Composer
 from gatepost.mail.templates import PACKAGED, Templates
@@ -44,7 +44,7 @@ def main() -> None:
     events.subscribe(Log().on_event)
     gatepost = Gatepost(settings, events=events)
     gatepost._composer = composer(settings, padded=True)
-    Service(gatepost, create_app(gatepost), take_port(settings.host, settings.port)).run()
+    serve_on(take_port(settings.host, settings.port), gatepost)
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -96,40 +97,29 @@ def answer(port: int, path: str, method: str = "GET", body: dict[str, Any] | Non
         connection.close()
 
 
-class Service:
-    """A running `gatepost serve`."""
+class Running:
+    """A command that runs until it is stopped: `gatepost worker`, `gatepost serve`."""
 
-    def __init__(self, folder: Path, **settings: object) -> None:
+    def __init__(self, folder: Path, *arguments: str, **settings: object) -> None:
         self.folder = folder
-        self.port = int(str(settings.get("PORT", free_port())))
-        self.errors = folder / f"stderr-{self.port}"
-        with self.errors.open("wb") as errors:
+        descriptor, name = tempfile.mkstemp(prefix="stderr-", dir=folder)
+        self.errors = Path(name)
+        with open(descriptor, "wb") as errors:
             self.process = subprocess.Popen(
-                [*GATEPOST, "serve"],
+                [*GATEPOST, *arguments],
                 cwd=folder,
-                env=FAST_HASHES | environment(**(settings | {"PORT": self.port})),
+                env=FAST_HASHES | environment(**settings),
                 stdout=subprocess.PIPE,
                 stderr=errors,
                 text=True,
             )
 
-    def ready(self) -> list[str]:
-        """Wait for the lines on standard output that say where it listens, and return them."""
-        stdout = self.process.stdout
-        assert stdout is not None
-        lines = [stdout.readline()]
-        assert lines[0], self.errors.read_text()  # it ended without one
-        until(lambda: self.answer("/readyz")[0] == 200)
-        os.set_blocking(stdout.fileno(), False)
-        return [line.rstrip("\n") for line in (*lines, *stdout.readlines())]
-
-    def answer(self, path: str, method: str = "GET", body: dict[str, Any] | None = None) -> tuple[int, str]:
-        """Ask the service; see `answer`."""
-        return answer(self.port, path, method, body)
-
-    def register(self, email: str) -> int:
-        """Register an address."""
-        return self.answer("/auth/register", "POST", {"email": email, "password": "correct horse battery"})[0]
+    def first_line(self) -> str:
+        """Wait for its first line on standard output, and return it."""
+        assert self.process.stdout is not None
+        line = self.process.stdout.readline()
+        assert line, self.errors.read_text()  # it ended without one
+        return line.rstrip("\n")
 
     def stop(self, number: int = signal.SIGTERM) -> None:
         """Send a signal."""
@@ -141,18 +131,58 @@ class Service:
 
     def events(self) -> list[dict[str, Any]]:
         """The log lines so far."""
-        return [json.loads(line) for line in self.errors.read_text().splitlines() if line.startswith("{")]
+        lines = self.errors.read_text().splitlines()
+        return [json.loads(line) for line in lines if line.startswith("{") and line.endswith("}")]
+
+    def kill(self) -> None:
+        """End it at once if it still runs."""
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.wait()
+        if self.process.stdout is not None:
+            self.process.stdout.close()
+
+
+class Service(Running):
+    """A running `gatepost serve`."""
+
+    def __init__(self, folder: Path, *options: str, **settings: object) -> None:
+        self.port = int(str(settings.get("PORT", free_port())))
+        super().__init__(folder, "serve", *options, **(settings | {"PORT": self.port}))
+
+    def ready(self) -> list[str]:
+        """Wait for the lines on standard output that say where it listens, and return them."""
+        first = self.first_line()
+        until(lambda: self.answer("/readyz")[0] == 200)
+        stdout = self.process.stdout
+        assert stdout is not None
+        os.set_blocking(stdout.fileno(), False)
+        return [first, *(line.rstrip("\n") for line in stdout.readlines())]
+
+    def answer(self, path: str, method: str = "GET", body: dict[str, Any] | None = None) -> tuple[int, str]:
+        """Ask the service; see `answer`."""
+        return answer(self.port, path, method, body)
+
+    def register(self, email: str) -> int:
+        """Register an address."""
+        return self.answer("/auth/register", "POST", {"email": email, "password": "correct horse battery"})[0]
 
 
 @contextmanager
-def running(folder: Path, **settings: object) -> Iterator[Service]:
+def running(folder: Path, *options: str, **settings: object) -> Iterator[Service]:
     """Run a service, and kill it at the end if it still runs."""
-    service = Service(folder, **settings)
+    service = Service(folder, *options, **settings)
     try:
         yield service
     finally:
-        if service.process.poll() is None:
-            service.process.kill()
-        service.process.wait()
-        if service.process.stdout is not None:
-            service.process.stdout.close()
+        service.kill()
+
+
+@contextmanager
+def working(folder: Path, *options: str, **settings: object) -> Iterator[Running]:
+    """Run a worker, and kill it at the end if it still runs."""
+    worker = Running(folder, "worker", *options, **settings)
+    try:
+        yield worker
+    finally:
+        worker.kill()

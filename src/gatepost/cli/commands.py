@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from gatepost.cli import messages, send_test, serving, text
+from gatepost.cli import messages, send_test, serving, text, working
 from gatepost.database.opening import open_database
 from gatepost.database.schema import current_revision
 from gatepost.errors import GatepostError, SettingsError
@@ -67,9 +67,24 @@ def options(
 def serve(
     host: Annotated[str | None, typer.Option(help="Listen on this address instead of GATEPOST_HOST.")] = None,
     port: Annotated[int | None, typer.Option(help="Listen on this port instead of GATEPOST_PORT.")] = None,
+    no_worker: Annotated[
+        bool, typer.Option("--no-worker", help="Answer requests only; `gatepost worker` sends the mail.")
+    ] = False,
 ) -> None:
     """Run the service in the foreground until SIGTERM or Ctrl+C."""
-    raise typer.Exit(serving.serve(Settings.load(command_line={"host": host, "port": port})))
+    settings = Settings.load(command_line={"host": host, "port": port})
+    raise typer.Exit(serving.serve(settings, worker=not no_worker))
+
+
+@cli.command()
+def worker(
+    slots: Annotated[
+        int | None,
+        typer.Option(min=1, max=256, help="Submit up to so many messages at a time, instead of GATEPOST_WORKER_SLOTS."),
+    ] = None,
+) -> None:
+    """Send the mail in the foreground, without HTTP, until SIGTERM or Ctrl+C."""
+    raise typer.Exit(working.work(Settings.load(command_line={"worker_slots": slots})))
 
 
 @cli.command()

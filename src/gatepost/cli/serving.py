@@ -4,17 +4,15 @@ import asyncio
 import contextlib
 import gc
 import math
-import os
-import signal
 import socket
-import sys
-import threading
 from collections.abc import Callable, Iterator
 
 import uvicorn
 from fastapi import FastAPI
 
 from gatepost.app import Gatepost, create_app
+from gatepost.cli import text
+from gatepost.cli.foreground import Foreground
 from gatepost.cli.listening import refused, take_port
 from gatepost.parts import service_events
 from gatepost.settings import Settings
@@ -24,15 +22,16 @@ from gatepost.version import VERSION
 KEEP_ALIVE_S = 75  # longer than the proxies in front keep theirs, or they write into a line we just closed
 WORKER_SPARE_S = 0.5  # what the worker may need beyond its grace
 LAST_ANSWERS_S = 5  # requests under way when the listener closes
-LEAVING_S = 0.5
 WAITING_CONNECTIONS = 2_048
 ACCEPTED_AT_ONCE = 32
 
-_STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
-
-def serve(settings: Settings) -> int:
+def serve(settings: Settings, *, worker: bool) -> int:
     """Run the service until a signal stops it, and return the exit code.
+
+    Args:
+        settings: the effective settings.
+        worker: whether this process submits messages too.
 
     Raises:
         StartRefused: the port, the database or the folder cannot be had.
@@ -40,15 +39,23 @@ def serve(settings: Settings) -> int:
     """
     listener = take_port(settings.host, settings.port)
     try:
-        gatepost = Gatepost(settings, events=service_events())
-        Service(gatepost, create_app(gatepost), listener).run()
+        serve_on(listener, Gatepost(settings, events=service_events(), worker=worker))
     finally:
         listener.close()
     return 0
 
 
-class Service:
-    """One run of the service, from the start of its parts to the last answer.
+def serve_on(listener: socket.socket, gatepost: Gatepost) -> None:
+    """Run the service on a socket that is bound and does not listen yet, until a signal stops it.
+
+    Raises:
+        StartRefused: the port, the database or the folder cannot be had.
+    """
+    Foreground(gatepost, _Serving(gatepost, create_app(gatepost), listener)).live()
+
+
+class _Serving:
+    """One run of the service, from the start of its parts to the last answer; see `Run`.
 
     The first signal stops the worker and leaves the port open: /readyz answers 503, everything else is served. Then
     the listener closes, answers under way are finished, and the parts are closed. A second signal waits for nothing.
@@ -72,45 +79,22 @@ class Service:
                 timeout_keep_alive=KEEP_ALIVE_S,
                 backlog=ACCEPTED_AT_ONCE,
             ),
-            self._say_where,
+            lambda: text.announce(*where(gatepost.settings)),
         )
-        self._running: asyncio.Task[None] | None = None
-        self._stopping: asyncio.Task[None] | None = None
 
-    def run(self) -> None:
-        """Run until stopped; a stop, even during the start, is no error.
+    @property
+    def started(self) -> bool:
+        return self._server.started
 
-        Raises:
-            StartRefused: the service cannot start here.
-        """
-        with contextlib.suppress(asyncio.CancelledError):
-            asyncio.run(self._run())
-
-    async def _run(self) -> None:
-        self._running = asyncio.current_task()
-        loop = asyncio.get_running_loop()
-        for number in _STOP_SIGNALS:
-            loop.add_signal_handler(number, self._on_signal)
+    async def live(self) -> None:
         settings = self._gatepost.settings
         async with self._app.router.lifespan_context(self._app):
             try:
                 await self._server.serve(sockets=[self._listener])
             except OSError as error:  # another program began to listen between our bind and now
                 raise refused(settings.host, settings.port, error) from None
-        _leave_soon()
 
-    def _on_signal(self) -> None:
-        if not self._server.started:
-            if self._running is not None:
-                self._running.cancel()  # nothing was promised yet
-        elif self._stopping is None:
-            self._gatepost.begin_stop()
-            self._stopping = asyncio.create_task(self._stop())
-        else:
-            self._gatepost.begin_stop(grace_s=0)
-            self._server.force_exit = self._server.should_exit
-
-    async def _stop(self) -> None:
+    async def end(self) -> None:
         """Keep the port open until the worker has stopped, then let the server end."""
         loop = asyncio.get_running_loop()
         grace_s = self._gatepost.settings.shutdown_grace_s
@@ -122,11 +106,9 @@ class Service:
         self._server.config.timeout_graceful_shutdown = max(1, math.ceil(min(left_s, LAST_ANSWERS_S)))
         self._server.should_exit = True
 
-    def _say_where(self) -> None:
-        with contextlib.suppress(OSError, ValueError):  # nobody reads standard output: no reason not to serve
-            for line in where(self._gatepost.settings):
-                print(line)
-            sys.stdout.flush()
+    def hurry(self) -> None:
+        """Cut answers under way short, once the listener is closed."""
+        self._server.force_exit = self._server.should_exit
 
 
 class _Server(uvicorn.Server):
@@ -161,10 +143,3 @@ def where(settings: Settings) -> list[str]:
     if settings.smtp_url:
         pages.pop(1)
     return [f"{name:14}{settings.public_url}{path}" for name, path in pages]
-
-
-def _leave_soon() -> None:
-    """End the process even when a thread hangs in a name look-up: everything is closed, nobody waits for it."""
-    leaving = threading.Timer(LEAVING_S, os._exit, (0,))
-    leaving.daemon = True
-    leaving.start()

@@ -1,5 +1,6 @@
 """Writes what people read: plain columns, and nothing that could steer a terminal."""
 
+import contextlib
 import sys
 from collections.abc import Iterable, Sequence
 
@@ -30,6 +31,14 @@ def pairs(rows: Iterable[tuple[str, object]]) -> None:
         if value is not None:
             table.add_row(Text(name, style="bold"), Text(printable(value), overflow="fold"))
     _print(table)
+
+
+def announce(*lines: str) -> None:
+    """Print at once what a running process has to say of itself; nobody reading it is no reason to stop."""
+    with contextlib.suppress(OSError, ValueError):
+        for line in lines:
+            print(line)
+        sys.stdout.flush()
 
 
 def complain(sentence: str) -> None:
