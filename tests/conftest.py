@@ -9,10 +9,19 @@ import pytest
 from gatepost.accounts.gate import Gate
 from gatepost.accounts.keys import Keys
 from gatepost.accounts.passwords import Passwords
+from gatepost.database.connection import Database
 from gatepost.database.sqlite import SqliteDatabase
 from gatepost.events import Event, Events
 from tests.support.clock import MovableClock
 from tests.support.flows import Flows
+from tests.support.postgresql import Server, server
+
+
+@pytest.fixture(scope="session")
+def postgresql_server() -> Iterator[Server]:
+    """The PostgreSQL of the whole run, started when the first test asks for it."""
+    with server() as running:
+        yield running
 
 
 @pytest.fixture
@@ -36,7 +45,7 @@ def heard() -> list[Event]:
 
 
 @pytest.fixture
-def gate(database: SqliteDatabase, clock: MovableClock, heard: list[Event]) -> Iterator[Gate]:
+def gate(database: Database, clock: MovableClock, heard: list[Event]) -> Iterator[Gate]:
     """The account flows' parts with the default policy and the cheapest hashes."""
     events = Events()
     events.subscribe(heard.append)

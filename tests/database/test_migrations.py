@@ -76,9 +76,9 @@ async def test_a_schema_of_a_later_version_is_refused(tmp_path: Path) -> None:
     """The sentence names the file, the revision and the way out; the file is left as it is."""
     path = await migrated(tmp_path / "gatepost.db")
     execute(path, "UPDATE alembic_version SET version_num = '9999'")
-    for attempt in (lambda: asyncio.run(migrated(path)), lambda: open_for_reading(path)):
+    for attempt in (migrated, open_for_reading):
         with pytest.raises(SchemaTooNew, match=f"{path} has schema revision 9999, made by a later Gatepost"):
-            await asyncio.to_thread(attempt)
+            await attempt(path)
 
 
 async def test_a_revision_is_applied_whole_or_not_at_all(tmp_path: Path) -> None:

@@ -131,7 +131,7 @@ def _recipient_keys(settings: Settings, recipient: str) -> Sequence[str]:
 
 
 async def _read(settings: Settings, query: Work[T]) -> T:
-    database = open_for_reading(settings.database_url)
+    database = await open_for_reading(settings.database_url)
     try:
         return await database.read(query)
     finally:

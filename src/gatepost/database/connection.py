@@ -1,4 +1,4 @@
-"""What the rest of the product knows of a database: `write`, `read`, `ready`, `close`."""
+"""What the rest of the product knows of a database: `write`, `read`, `listen`, `ready`, `close`."""
 
 from collections.abc import Callable
 from typing import Protocol, TypeVar
@@ -16,6 +16,8 @@ class Database(Protocol):
     """A store that runs whole transactions."""
 
     url: str  # for logs: without a password
+    shared: bool  # whether other processes may write to it at the same time: then workers prove by heartbeats they live
+    warnings: tuple[str, ...]  # what was accepted at the start and should be looked at, one sentence each
 
     async def write(self, work: Work[T]) -> T:
         """Run `work(tx)` in one transaction and return its value once the commit is durable.
@@ -40,6 +42,14 @@ class Database(Protocol):
 
         Raises:
             DatabaseUnavailable: with the reason, for /readyz.
+        """
+        ...
+
+    async def listen(self, ring: Callable[[], None]) -> None:
+        """Call `ring` in this event loop whenever a commit of any process made a message due, until `close`.
+
+        Returns once listening has begun or, where it cannot begin now, goes on trying; a lost listening connection is
+        restored by itself and rings once then. Where this process is the only writer there is nothing to hear.
         """
         ...
 

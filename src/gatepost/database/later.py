@@ -1,5 +1,6 @@
 """A database that is opened later: parts are built before the process may own a file."""
 
+from collections.abc import Callable
 from typing import TypeVar
 
 from gatepost.database.connection import Database, Work
@@ -19,6 +20,16 @@ class OpenedLater(Database):
         self.url = url
         self.opened: Database | None = None
 
+    @property
+    def shared(self) -> bool:  # type: ignore[override]
+        """See `Database.shared`; raises NotStarted while nothing is open."""
+        return self._database().shared
+
+    @property
+    def warnings(self) -> tuple[str, ...]:  # type: ignore[override]
+        """See `Database.warnings`; raises NotStarted while nothing is open."""
+        return self._database().warnings
+
     async def write(self, work: Work[T]) -> T:
         """See `Database.write`; raises NotStarted while nothing is open."""
         return await self._database().write(work)
@@ -30,6 +41,10 @@ class OpenedLater(Database):
     async def ready(self) -> None:
         """See `Database.ready`; raises NotStarted while nothing is open."""
         await self._database().ready()
+
+    async def listen(self, ring: Callable[[], None]) -> None:
+        """See `Database.listen`; raises NotStarted while nothing is open."""
+        await self._database().listen(ring)
 
     async def close(self) -> None:
         """Close what is open; may be called twice."""

@@ -30,7 +30,12 @@ class SqliteDatabase(Database):
     Attributes:
         url: for logs.
         path: the file, resolved.
+        shared: False: the lock keeps every other process from writing.
+        warnings: none.
     """
+
+    shared = False
+    warnings: tuple[str, ...] = ()
 
     def __init__(self, path: Path, lock: FileLock, connection: WritingConnection, readers: Readers) -> None:
         self.url = f"sqlite:///{path}"
@@ -118,6 +123,9 @@ class SqliteDatabase(Database):
         if revision != head_revision():
             raise DatabaseUnavailable(f"{self.path} has schema revision {revision}, not {head_revision()}: restart")
 
+    async def listen(self, ring: Callable[[], None]) -> None:
+        """Do nothing: whoever writes is in this process, and rings by itself; see `Database.listen`."""
+
     async def close(self) -> None:
         """Finish what is queued, refuse the rest, close and free the file; may be called twice."""
         await asyncio.to_thread(self._close)
@@ -139,12 +147,16 @@ class SqliteReader:
         self._readers = Readers(path, threads=1)
 
     @classmethod
-    def open(cls, path: Path) -> "SqliteReader":
+    async def open(cls, path: Path) -> "SqliteReader":
         """Open an existing file of this version's schema.
 
         Raises:
             StartRefused: it is missing, cannot be read, or has another schema revision.
         """
+        return await asyncio.to_thread(cls._open, path)
+
+    @classmethod
+    def _open(cls, path: Path) -> "SqliteReader":
         path = path.resolve()
         if not path.is_file():
             raise StartRefused(

@@ -1,0 +1,82 @@
+"""Hears on a connection of its own what any process's commit made due, and restores that connection by itself."""
+
+import asyncio
+import contextlib
+import random
+from collections.abc import Callable
+from typing import Any
+
+import asyncpg
+
+from gatepost.database.columns import BELL
+from gatepost.database.postgresql_session import Address, ServerUnfit, connector
+
+_LOOK_EVERY_S = 15.0  # a line whose traffic is dropped says nothing, so it is asked
+_LOOK_TIMEOUT_S = 5.0
+_LONGEST_PAUSE_S = 5.0
+# A missed ring costs a poll's time, so nothing that happens to this line is told to anybody.
+_LINE_ERRORS = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
+
+
+class Listener:
+    """Rings for every commit that made a message due.
+
+    Args:
+        address: where the database is.
+        ring: called in the event loop; must not raise.
+    """
+
+    def __init__(self, address: Address, ring: Callable[[], None]) -> None:
+        self._connect = connector(address, "listen")
+        self._ring = ring
+        self._tried = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Return once it listens, or has tried to and goes on trying."""
+        self._task = asyncio.create_task(self._keep_listening())
+        await self._tried.wait()
+
+    async def stop(self) -> None:
+        """Stop listening and close the connection."""
+        if self._task is not None:
+            self._task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._task
+
+    async def _keep_listening(self) -> None:
+        failures = 0
+        missed = False
+        while True:
+            try:
+                connection = await self._connect()
+            except (*_LINE_ERRORS, ServerUnfit):
+                failures += 1
+            else:
+                try:
+                    await connection.add_listener(BELL, self._heard)
+                    if missed:
+                        self._ring()  # for what was committed while nobody listened
+                    failures = 0
+                    self._tried.set()
+                    await self._until_lost(connection)
+                except _LINE_ERRORS:
+                    failures += 1
+                finally:
+                    connection.terminate()
+            missed = True
+            self._tried.set()
+            await asyncio.sleep(min(_LONGEST_PAUSE_S, 0.1 * 2**failures) * random.uniform(0.5, 1))  # noqa: S311
+
+    async def _until_lost(self, connection: Any) -> None:
+        lost = asyncio.Event()
+        connection.add_termination_listener(lambda _: lost.set())
+        while not lost.is_set():
+            try:
+                async with asyncio.timeout(_LOOK_EVERY_S):
+                    await lost.wait()
+            except TimeoutError:
+                await connection.execute("SELECT 1", timeout=_LOOK_TIMEOUT_S)
+
+    def _heard(self, *_: object) -> None:
+        self._ring()
