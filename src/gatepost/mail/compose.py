@@ -14,6 +14,7 @@ from gatepost.mail.address import wire_address
 from gatepost.mail.headers import date, mailbox, parse_sender, unstructured
 from gatepost.mail.names import clean_line, clean_name
 from gatepost.mail.templates import Templates
+from gatepost.mail.values import clean_value, is_web_address
 
 MAX_LINE_BYTES = 998  # RFC 5322, 2.1.1, without CRLF
 
@@ -36,7 +37,6 @@ _EXPECTED = sorted(HEADER_FIELDS)
 
 _FIELD_NAME = re.compile(rb"^([!-9;-~]+):", re.MULTILINE)
 _MESSAGE_ID = re.compile(r"<[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]+@[A-Za-z0-9.-]+>")
-_LINK = re.compile(r"https?://[^\s<>\"]+")
 _CONTROL = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _LINE_END = re.compile(r"\r\n?")
 
@@ -98,7 +98,8 @@ class Composer:
                 transport decides whether its server takes such a message.
             message_id: with its angle brackets, the same for every attempt.
             values: for the template, and no others: `name` is made safe to print, `link` is an absolute URL, `when`
-                says when it was asked for. `name` and `when` may be missing.
+                says when it was asked for. `name` and `when` may be missing. Those of a product's own message are made
+                safe to print, each on one line; one that is where a link leads is an absolute URL, or empty.
             now_ms: wall time in milliseconds, for Date.
 
         Raises:
@@ -109,7 +110,7 @@ class Composer:
         to = wire_address(recipient)
         if not _MESSAGE_ID.fullmatch(message_id):
             raise ComposeError("The stored Message-ID is none: it must look like <left@right>.")
-        rendered = self._templates.render(template, locale, self._printable(recipient, values))
+        rendered = self._templates.render(template, locale, self._printable(template, recipient, values))
         head = (
             f"Date: {date(now_ms)}\r\n{self._from}To: {to}\r\n{unstructured('Subject', rendered.subject)}"
             f"Message-ID: {message_id}\r\n{self._fixed[template]}{_TEXT_PART}"
@@ -126,7 +127,7 @@ class Composer:
         check_message(content)
         return Composed(return_path=self.return_path, recipient=to, content=content)
 
-    def _printable(self, recipient: str, values: Mapping[str, str]) -> dict[str, str]:
+    def _printable(self, template: str, recipient: str, values: Mapping[str, str]) -> dict[str, str]:
         printable = {
             **self._values,
             "email": recipient,
@@ -134,10 +135,18 @@ class Composer:
             "when": clean_line(values.get("when", "")),
         }
         if "link" in values:
-            if not (_LINK.fullmatch(values["link"]) and values["link"].isprintable()):
-                raise ComposeError("The link of a message must be an absolute URL.")
-            printable["link"] = values["link"]
+            printable["link"] = _web_address("link", values["link"])
+        leads = self._templates.leads(template)
+        for name in self._templates.own_values(template) & values.keys():
+            value = values[name]
+            printable[name] = _web_address(name, value) if value and name in leads else clean_value(value)
         return printable
+
+
+def _web_address(name: str, value: str) -> str:
+    if not is_web_address(value):
+        raise ComposeError(f"The value {name} is where a link leads: it must be an absolute URL.")
+    return value
 
 
 def check_message(content: bytes) -> None:

@@ -2,8 +2,13 @@
 
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import IntEnum, StrEnum
+
+from gatepost.errors import InvalidInput
+from gatepost.mail.address import parse_address
+
+MAX_EXPIRES_IN_S = 30 * 24 * 3600
 
 
 class Priority(IntEnum):
@@ -22,30 +27,50 @@ class IfUnknown(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Draft:
-    """What to say and to whom.
+    """What to say and to whom. A host's own message needs `template` and `recipient`, mostly `values` and `locale` too.
 
     Args:
-        template: folder under `templates/`, e.g. "verification".
-        locale: language asked for, e.g. "en" or "zh-CN"; the templates choose the nearest they have.
+        template: the message's folder under the templates, e.g. "verification".
         recipient: the address as typed; None for an address nobody has an account for, which is not kept.
-        recipient_key: its address key; a keyed hash where `recipient` is None.
-        values: harmless values for the template (name, …); never a token, a link or a password.
+        locale: language asked for, e.g. "en" or "zh-CN"; the templates choose the nearest they have.
+        values: texts for the template (a name, a project, the address of a page). They are stored as they are, and
+            operators read them: never a password, a code or a token, nor a link that holds one.
         account_id: whose message this is.
-        token_id: the token whose link it carries.
         request_id: the request that caused it, for the logs.
         priority: see Priority.
-        expires_in_s: seconds from enqueueing until it is no longer worth sending.
+        expires_in_s: seconds from enqueueing until it is no longer worth sending, 1 to MAX_EXPIRES_IN_S.
         if_unknown: see IfUnknown.
+        recipient_key: the recipient's address key, made from it when empty; a keyed hash where `recipient` is None.
+        token_id: the token whose link Gatepost's own message carries; no host's business.
+
+    Raises:
+        InvalidInput: the recipient is no address.
+        ValueError: it has neither recipient nor key, or `expires_in_s` is out of bounds.
     """
 
     template: str
-    locale: str
     recipient: str | None
-    recipient_key: str
+    locale: str = "en"
     values: Mapping[str, str] = field(default_factory=dict)
     account_id: uuid.UUID | None = None
-    token_id: bytes | None = None
     request_id: str | None = None
     priority: Priority = Priority.NORMAL
     expires_in_s: int = 48 * 3600
     if_unknown: IfUnknown = IfUnknown.AGAIN
+    recipient_key: str = ""
+    token_id: bytes | None = None
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.expires_in_s <= MAX_EXPIRES_IN_S:
+            raise ValueError(f"expires_in_s must be 1 to {MAX_EXPIRES_IN_S}, not {self.expires_in_s}")
+        if not self.recipient_key:
+            object.__setattr__(self, "recipient_key", _key(self.recipient))
+
+
+def _key(recipient: str | None) -> str:
+    if recipient is None:
+        raise ValueError("a draft needs a recipient")
+    try:
+        return parse_address(recipient).key
+    except InvalidInput as refusal:
+        raise InvalidInput([replace(error, field="recipient") for error in refusal.errors]) from None

@@ -1,4 +1,4 @@
-"""Names people give themselves, made safe to print in a subject, a header field and a body."""
+"""Names people give themselves, and other lines, made safe to print in a subject, a header field and a body."""
 
 import re
 import unicodedata
@@ -23,13 +23,13 @@ _GLUE = re.compile(r"([.:@\u2024\u3002\ufe52\ufe55\ufe6b\uff0e\uff1a\uff20\uff61
 _ENCODED_WORD = re.compile(r"=(?=\?)")
 
 
-def clean_line(text: str) -> str:
-    """Make one printable line of `text`: at most 80 code points in NFC, without anything that is not seen.
+def clean_line(text: str, most: int = MAX_NAME_CHARACTERS) -> str:
+    """Make one printable line of `text`: at most `most` code points in NFC, without anything that is not seen.
 
     Control, format (direction and zero-width), private and unassigned characters go; every kind of white space and
     line end becomes one space; what looks like an encoded word (RFC 2047) is broken.
     """
-    return _cut(_ENCODED_WORD.sub("= ", _printable(text)))
+    return _cut(_ENCODED_WORD.sub("= ", _printable(text, most)), most)
 
 
 def clean_name(text: str) -> str:
@@ -41,15 +41,15 @@ def clean_name(text: str) -> str:
     and is no link anywhere, and real names come out as they should be set: "J. R. R. Tolkien", "Dr. Ada". An invisible
     character in between would be less to see, but some clients skip it and link all the same.
     """
-    linkless = _ENCODED_WORD.sub("= ", _SCHEME.sub("", _printable(text)))
-    return _cut(_GLUE.sub(r"\1 ", linkless))
+    linkless = _ENCODED_WORD.sub("= ", _SCHEME.sub("", _printable(text, MAX_NAME_CHARACTERS)))
+    return _cut(_GLUE.sub(r"\1 ", linkless), MAX_NAME_CHARACTERS)
 
 
-def _printable(text: str) -> str:
+def _printable(text: str, most: int) -> str:
     if text.isascii() and text.isprintable():
-        return text[: 16 * MAX_NAME_CHARACTERS]
+        return text[: 16 * most]
     # Far more is read than is kept, because white space collapses; not more, because work must not grow with the input.
-    seen = "".join(map(_visible, text[: 16 * MAX_NAME_CHARACTERS]))
+    seen = "".join(map(_visible, text[: 16 * most]))
     return _STACKED_MARKS.sub(r"\1", unicodedata.normalize("NFC", _INVISIBLE.sub("", seen)))
 
 
@@ -60,5 +60,5 @@ def _visible(character: str) -> str:
     return "" if category[0] == "C" else character
 
 
-def _cut(line: str) -> str:
-    return " ".join(line.split())[:MAX_NAME_CHARACTERS].rstrip()
+def _cut(line: str, most: int) -> str:
+    return " ".join(line.split())[:most].rstrip()

@@ -1,212 +1,198 @@
 """Templates: what each message says in each language. Compiled, checked and inlined once, when they are loaded.
 
 A folder of templates holds layout.html, layout.txt and, for each message and language,
-`<message>/<language>/{subject.txt,body.txt,body.html}`. What people typed is only ever a value, never a template.
+`<message>/<language>/{subject.txt,body.txt,body.html}`. A product may have a folder of its own beside ours: with
+further messages, with further languages or other words for our messages, and with a layout for all of them.
 """
 
+import functools
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import css_inline
-import jinja2
-from jinja2 import meta
-from jinja2.sandbox import SandboxedEnvironment
-
 from gatepost.errors import TemplateError
+from gatepost.languages import nearest
+from gatepost.mail.draft import Draft
+from gatepost.mail.template import COMMON, LINK, Layouts, Rendered, Template, load_template, read_layouts
+from gatepost.mail.values import is_web_address, value_problem
 
 PACKAGED = Path(__file__).resolve().parents[1] / "templates"
 FALLBACK_LANGUAGE = "en"
 
-# Every placeholder a template may use. `link` only has a value in messages that carry one.
-VALUES = frozenset({"name", "email", "link", "when", "product_name", "public_url", "reset_url"})
+# A message's name stands in List-Id, in log lines and in the arguments of commands.
+_NAME = re.compile(r"[a-z][a-z0-9_]{0,49}")
+_LANGUAGE_TAG = re.compile(r"(?=.{2,35}\Z)[A-Za-z]{2,3}(?:-[A-Za-z0-9]{1,8})*")
 
-# Marks of the layout that are filled when a template is loaded; to Jinja they are comments.
-_LANGUAGE, _PREHEADER, _CONTENT = "{# language #}", "{# preheader #}", "{# content #}"
-
-_PREHEADER_COMMENT = re.compile(r"\A\s*<!--\s*preheader:\s*(.+?)\s*-->", re.DOTALL)
-# What Jinja reads, and the elements around it, except those the HTML parser adds by itself or the inliner takes out.
-_SKELETON = re.compile(r"\{\{.*?\}\}|\{%.*?%\}|<(?!html|head|body|tbody|style)[a-z][a-z0-9]*", re.DOTALL)
-
-# Media queries cannot be inlined, so their <style data-css-inline="keep"> stays. Nothing is ever fetched.
-_INLINER = css_inline.CSSInliner(load_remote_stylesheets=False, resolve_css_variables=True)
+# Values of ours that a draft may give; all others are made when the mail goes out.
+_GIVEN = frozenset({"name", "when"})
 
 
 @dataclass(frozen=True)
-class Rendered:
-    """One message as a person reads it.
+class _Message:
+    """One message: its languages, by their tags in lower case."""
 
-    Args:
-        subject: one line.
-        text: the plain text.
-        html_start: whole lines of the HTML that are the same in every message of this template: one object, so that
-            what is made of it can be kept.
-        html_rest: the HTML from there on.
-        language: the language that was chosen.
-    """
-
-    subject: str
-    text: str
-    html_start: str
-    html_rest: str
-    language: str
+    languages: Mapping[str, Template]
 
     @property
-    def html(self) -> str:
-        """The whole page."""
-        return self.html_start + self.html_rest
+    def tags(self) -> tuple[str, ...]:
+        return tuple(self.languages)
 
+    @property
+    def has_link(self) -> bool:
+        return LINK in self.languages[FALLBACK_LANGUAGE].uses
 
-@dataclass(frozen=True)
-class _Template:
-    folder: Path
-    language: str
-    subject: jinja2.Template
-    text: jinja2.Template
-    html_start: str
-    html_rest: jinja2.Template
+    @functools.cached_property
+    def own(self) -> frozenset[str]:
+        """The values beyond ours that its templates use, in any language."""
+        return frozenset().union(*(one.uses for one in self.languages.values())) - COMMON - {LINK}
+
+    @functools.cached_property
+    def leads(self) -> frozenset[str]:
+        """Those of them that are where a link leads."""
+        return frozenset().union(*(one.leads for one in self.languages.values())) & self.own
 
 
 class Templates:
-    """All templates of one folder, ready to render.
+    """The messages there are, ready to render.
 
     Args:
-        folder: where they are; the ones in the package unless told.
+        folder: where ours are; the ones in the package unless told.
+        own: a product's folder beside it, laid out alike. A message that is not ours needs English, and may use any
+            values: a draft for it brings them (see `check`). A message of ours gets the languages that are there, added
+            or instead of our words, with the values it has from us. Layouts that are there stand around all messages.
 
     Raises:
-        TemplateError: a file is missing, does not compile, or uses a value that no message has; names the file.
+        TemplateError: a file is missing, does not compile, or uses a value that its message does not have; names the
+            file and the way out.
     """
 
-    def __init__(self, folder: Path = PACKAGED) -> None:
-        self._plain = _environment(autoescape=False)
-        self._escaping = _environment(autoescape=True)
-        self._layouts = (_read(folder / "layout.txt"), _read(folder / "layout.html"))
-        self._by_name = {path.name: self._load_message(path) for path in _folders(folder)}
-        if not self._by_name:
+    def __init__(self, folder: Path = PACKAGED, *, own: Path | None = None) -> None:
+        layouts = read_layouts(folder)
+        if own is not None:
+            if not own.is_dir():
+                raise TemplateError(f"{own} is no folder. Name the one that holds a folder for each message.")
+            layouts = read_layouts(own, instead_of=layouts)
+        messages = {path.name: _load_ours(path, layouts) for path in _folders(folder)}
+        if own is not None:
+            for path in _folders(own):
+                messages[path.name] = _load_own(path, layouts, messages.get(path.name))
+        if not messages:
             raise TemplateError(f"{folder} holds no templates: one folder for each message is expected.")
+        self._messages = dict(sorted(messages.items()))
 
     @property
     def names(self) -> tuple[str, ...]:
         """The messages there are, in alphabetical order."""
-        return tuple(self._by_name)
+        return tuple(self._messages)
 
     def languages(self, name: str) -> tuple[str, ...]:
         """The languages message `name` is written in, in alphabetical order."""
-        return tuple(template.language for template in self._message(name).values())
+        return tuple(template.language for template in self._message(name).languages.values())
+
+    def own_values(self, name: str) -> frozenset[str]:
+        """The values that a draft for message `name` must bring, beyond ours."""
+        return self._message(name).own
+
+    def leads(self, name: str) -> frozenset[str]:
+        """Those of them that are where a link leads: absolute URLs, or empty."""
+        return self._message(name).leads
 
     def render(self, name: str, locale: str, values: Mapping[str, str]) -> Rendered:
-        """Fill the templates of message `name` in the nearest language: `locale`, else its language, else English.
+        """Fill the templates of message `name` in the language nearest to `locale`, else in English.
 
         Raises:
             TemplateError: there is no such message, or a template uses a value that is not given.
         """
-        template = _nearest(self._message(name), locale)
-        return Rendered(
-            subject=" ".join(_fill(template.subject, template.folder / "subject.txt", values).split()),
-            text=_fill(template.text, template.folder / "body.txt", values),
-            html_start=template.html_start,
-            html_rest=_fill(template.html_rest, template.folder / "body.html", values),
-            language=template.language,
-        )
+        message = self._message(name)
+        return message.languages[_nearest(locale, message.tags)].render(values)
 
-    def _message(self, name: str) -> dict[str, _Template]:
+    def check(self, draft: Draft) -> None:
+        """Prove, before `draft` is stored, that its message can be made of it in every language there is.
+
+        For drafts that come from a product: it is told of its mistake in the call that makes it. Found later, by the
+        worker, the mistake could only hold the message. Recipient and key are not looked at.
+
+        Raises:
+            TemplateError: there is no such message; a value it needs is missing, unknown to it, or cannot be stored
+                and printed; it carries a link that only Gatepost makes; or the locale is no language tag.
+        """
+        message = self._message(draft.template)
+        if message.has_link and draft.token_id is None:
+            raise TemplateError(
+                f"{draft.template} carries a link with a token: only Gatepost's own flows can promise it."
+            )
+        if missing := message.own - draft.values.keys():
+            raise TemplateError(f"A draft for {draft.template} must give {_listed(missing)}, if only as an empty text.")
+        if unknown := draft.values.keys() - message.own - _GIVEN:
+            known = _listed(message.own | _GIVEN)
+            raise TemplateError(f"{draft.template} has no place for {_listed(unknown)}. It takes {known}.")
+        for name, value in draft.values.items():
+            if (problem := value_problem(value)) is not None:
+                raise TemplateError(f"The value {name} of a draft for {draft.template} {problem}.")
+            if name in message.leads and value and not is_web_address(value):
+                raise TemplateError(
+                    f"The value {name} of a draft for {draft.template} is where a link leads: give an absolute URL."
+                )
+        if not _LANGUAGE_TAG.fullmatch(draft.locale):
+            raise TemplateError(
+                f'The locale of a draft for {draft.template} is no language tag such as "en" or "zh-CN".'
+            )
+
+    def _message(self, name: str) -> _Message:
         try:
-            return self._by_name[name]
+            return self._messages[name]
         except KeyError:
             raise TemplateError(f"There is no template {name!r}. There are: {', '.join(self.names)}.") from None
 
-    def _load_message(self, folder: Path) -> dict[str, _Template]:
-        languages = {path.name.lower(): self._load(path) for path in _folders(folder)}
-        if FALLBACK_LANGUAGE not in languages:
-            raise TemplateError(f"{folder / FALLBACK_LANGUAGE} is missing: every message needs its English templates.")
-        return languages
 
-    def _load(self, folder: Path) -> _Template:
-        text_layout, html_layout = self._layouts
-        text = text_layout.replace(_CONTENT, _read(folder / "body.txt").strip())
-        html = _lay_out(html_layout, folder / "body.html", folder.name)
-        start = _fixed_length(html)
-        return _Template(
-            folder=folder,
-            language=folder.name,
-            subject=_compile(self._plain, _read(folder / "subject.txt"), folder / "subject.txt"),
-            text=_compile(self._plain, text, folder / "body.txt"),
-            html_start=html[:start],
-            html_rest=_compile(self._escaping, html[start:], folder / "body.html"),
+def _load_ours(folder: Path, layouts: Layouts) -> _Message:
+    languages = {path.name.lower(): load_template(path, layouts, COMMON | {LINK}) for path in _folders(folder)}
+    return _message_of(folder, languages)
+
+
+def _load_own(folder: Path, layouts: Layouts, ours: _Message | None) -> _Message:
+    """Load a product's message: one of its own, or languages and other words for one of ours."""
+    if not _NAME.fullmatch(folder.name):
+        raise TemplateError(
+            f"{folder} names no message. Use small letters, digits and _, at most 50 and a letter first: order_shipped."
+        )
+    known = None if ours is None else COMMON | ({LINK} if ours.has_link else set())
+    languages = dict(ours.languages) if ours is not None else {}
+    for path in _folders(folder):
+        if not _LANGUAGE_TAG.fullmatch(path.name):
+            raise TemplateError(f"{path} names no language. Use its tag, such as en, de or pt-BR.")
+        languages[path.name.lower()] = template = load_template(path, layouts, known)
+        _check_link(path, template, needed=ours is not None and ours.has_link)
+    return _message_of(folder, languages)
+
+
+def _check_link(folder: Path, template: Template, *, needed: bool) -> None:
+    """A message with a token is nothing without its link, and there is none to fill in without a token."""
+    for name, file in (("body.txt", template.text), ("body.html", template.html_rest)):
+        if needed and LINK not in file.uses:
+            raise TemplateError(f"{folder / name} does not use {LINK}, which is what this message is for.")
+    if not needed and LINK in template.uses:
+        raise TemplateError(
+            f"{folder} uses {LINK}, which only messages of ours with a token have."
+            " Give the address of your page as a value with a name of its own."
         )
 
 
-def _environment(*, autoescape: bool) -> SandboxedEnvironment:
-    return SandboxedEnvironment(
-        autoescape=autoescape, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
+def _message_of(folder: Path, languages: Mapping[str, Template]) -> _Message:
+    if FALLBACK_LANGUAGE not in languages:
+        raise TemplateError(f"{folder / FALLBACK_LANGUAGE} is missing: every message needs its English templates.")
+    return _Message(dict(sorted(languages.items())))
 
 
 def _folders(folder: Path) -> list[Path]:
     return sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith((".", "_")))
 
 
-def _read(file: Path) -> str:
-    try:
-        return file.read_text("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise TemplateError(f"{file} cannot be read: {error}.") from error
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(sorted(names))
 
 
-def _lay_out(layout: str, file: Path, language: str) -> str:
-    """Put the body into the layout and the layout's CSS into its elements."""
-    body = _read(file)
-    preheader = _PREHEADER_COMMENT.match(body)
-    if preheader is None:
-        raise TemplateError(f"{file} must begin with <!-- preheader: the line shown beside the subject -->.")
-    page = (
-        layout.replace(_LANGUAGE, language)
-        .replace(_PREHEADER, preheader[1])
-        .replace(_CONTENT, body[preheader.end() :].strip())
-    )
-    inlined = _INLINER.inline(page)
-    if _SKELETON.findall(inlined) != _SKELETON.findall(page):
-        # The HTML parser moves text that stands directly in a table, and rewrites quotes in attributes.
-        raise TemplateError(
-            f"{file}: inlining the CSS changed a placeholder. Put tags of Jinja inside of the text of an element,"
-            " never directly in a table or a row, and use no quotes, < or & in them."
-        )
-    return inlined
-
-
-def _fixed_length(page: str) -> int:
-    """Count the characters before the first line in which Jinja has something to do."""
-    first = re.search(r"\{[{%#]", page)
-    return page.rfind("\n", 0, first.start()) + 1 if first else 0
-
-
-def _compile(environment: SandboxedEnvironment, source: str, file: Path) -> jinja2.Template:
-    try:
-        unknown = meta.find_undeclared_variables(environment.parse(source)) - VALUES
-        if unknown:
-            raise TemplateError(
-                f"{file} uses {', '.join(sorted(unknown))}, which no message has."
-                f" There are: {', '.join(sorted(VALUES))}."
-            )
-        compiled = environment.from_string(source)
-        compiled.globals = dict(compiled.globals)  # a ChainMap otherwise, and rendering walks through it every time
-        return compiled
-    except jinja2.TemplateSyntaxError as error:
-        raise TemplateError(f"{file} does not compile: {error.message} (line {error.lineno}).") from error
-
-
-def _fill(template: jinja2.Template, file: Path, values: Mapping[str, str]) -> str:
-    try:
-        return template.render(values)
-    except Exception as error:  # whatever a template raises is the template's fault, and one kind of error
-        raise TemplateError(f"{file} cannot be filled: {error}.") from error
-
-
-def _nearest(templates: Mapping[str, _Template], locale: str) -> _Template:
-    tag = locale[:35].lower().replace("_", "-")  # 35: the longest tag RFC 5646 asks everybody to handle
-    while tag:
-        if tag in templates:
-            return templates[tag]
-        tag = tag.rpartition("-")[0]
-    return templates[FALLBACK_LANGUAGE]
+@functools.lru_cache(maxsize=1024)  # asked for every message, and mostly for the same few
+def _nearest(locale: str, tags: tuple[str, ...]) -> str:
+    return nearest(locale, tags) or FALLBACK_LANGUAGE

@@ -10,7 +10,9 @@ from gatepost.errors import TemplateError
 from gatepost.mail.templates import PACKAGED, Templates
 
 MESSAGES = ("account_exists", "password_changed", "password_reset", "verification", "welcome")
+LANGUAGES = ("en", "zh-CN")
 WITH_A_LINK = ("password_reset", "verification")
+ADDRESSES = ("link", "public_url", "reset_url")
 LINK = "https://acme.example/verify?token=AbCd-1_2"
 VALUES = {
     "name": "Ada",
@@ -67,10 +69,27 @@ def write(folder: Path, **files: str) -> Path:
     return folder
 
 
-def test_every_message_is_there_in_english() -> None:
-    """The five messages of sign-up are packaged."""
+def test_every_message_is_there_in_every_language() -> None:
+    """The five messages of sign-up are packaged, and no language lacks one."""
     assert MESSAGES == TEMPLATES.names
-    assert [("en",)] * len(MESSAGES) == [TEMPLATES.languages(name) for name in MESSAGES]
+    assert [LANGUAGES] * len(MESSAGES) == [TEMPLATES.languages(name) for name in MESSAGES]
+
+
+@pytest.mark.parametrize("name", MESSAGES)
+def test_a_language_folder_holds_its_three_files(name: str) -> None:
+    """None is missing and none lies about unused."""
+    found = {path.name: sorted(file.name for file in path.iterdir()) for path in (PACKAGED / name).iterdir()}
+    assert {language: ["body.html", "body.txt", "subject.txt"] for language in LANGUAGES} == found
+
+
+@pytest.mark.parametrize("language", LANGUAGES[1:])
+@pytest.mark.parametrize("name", MESSAGES)
+@pytest.mark.parametrize("file", ["subject.txt", "body.txt", "body.html"])
+def test_a_translation_uses_the_values_that_english_uses(name: str, language: str, file: str) -> None:
+    """No placeholder is lost in translation, and a link stands as often as in English."""
+    used = [re.findall(r"\{\{ (\w+)", (PACKAGED / name / one / file).read_text("utf-8")) for one in ("en", language)]
+    assert set(used[0]) == set(used[1])
+    assert [used[0].count(value) for value in ADDRESSES] == [used[1].count(value) for value in ADDRESSES]
 
 
 @pytest.mark.parametrize("name", MESSAGES)
@@ -92,18 +111,20 @@ def test_without_a_name_and_a_time_it_still_reads_well(name: str) -> None:
         assert not re.search(r" [,.?]| on[,.? ]*$|Hi ,", part)
 
 
+@pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("name", MESSAGES)
-def test_a_page_loads_nothing_and_leads_only_to_us(name: str) -> None:
+def test_a_page_loads_nothing_and_leads_only_to_us(name: str, language: str) -> None:
     """No image, no script, no tracking: every link is the message's own or the product's."""
-    page = _Page(TEMPLATES.render(name, "en", VALUES).html)
+    page = _Page(TEMPLATES.render(name, language, VALUES).html)
     assert not page.tags & {"img", "script", "link", "iframe", "form", "object"}
     assert {"https://acme.example", LINK, "https://acme.example/reset"} >= set(page.links)
 
 
+@pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("name", WITH_A_LINK)
-def test_a_link_is_a_button_and_bare(name: str) -> None:
+def test_a_link_is_a_button_and_bare(name: str, language: str) -> None:
     """The link stands behind the button, once more to be copied, and on a line of its own in the text."""
-    rendered = TEMPLATES.render(name, "en", VALUES)
+    rendered = TEMPLATES.render(name, language, VALUES)
     page = _Page(rendered.html)
     assert 2 == page.links.count(LINK)
     assert LINK in page.words
@@ -116,11 +137,12 @@ def test_a_notice_needs_no_link(name: str) -> None:
     assert TEMPLATES.render(name, "en", {key: VALUES[key] for key in VALUES if key != "link"}).text
 
 
+@pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("name", MESSAGES)
-def test_a_page_has_its_look_inline_and_its_dark_look_in_the_head(name: str) -> None:
+def test_a_page_has_its_look_inline_and_its_dark_look_in_the_head(name: str, language: str) -> None:
     """Colours stand in the elements, where every client sees them; media queries stay, because they cannot."""
-    html = TEMPLATES.render(name, "en", VALUES).html
-    assert '<html lang="en"' in html
+    html = TEMPLATES.render(name, language, VALUES).html
+    assert f'<html lang="{language}"' in html
     assert "@media (prefers-color-scheme: dark)" in html
     assert "@media (max-width: 480px)" in html
     assert '<meta name="color-scheme" content="light dark">' in html
@@ -169,9 +191,8 @@ def test_a_value_is_never_a_template() -> None:
 
 def test_templates_are_sandboxed(tmp_path: Path) -> None:
     """A template cannot get at Python through a value."""
-    templates = Templates(write(tmp_path, body_txt="{{ name.__class__.__mro__ }}"))
-    with pytest.raises(TemplateError, match=r"hello/en/body\.txt"):
-        templates.render("hello", "en", VALUES)
+    with pytest.raises(TemplateError, match=r"hello/en/body\.txt cannot be filled: access to attribute"):
+        Templates(write(tmp_path, body_txt="{{ name.__class__.__mro__ }}"))
 
 
 @pytest.mark.parametrize(
@@ -181,7 +202,11 @@ def test_templates_are_sandboxed(tmp_path: Path) -> None:
         ({"body_txt": "{% if name %}"}, r"en/body\.txt does not compile"),
         ({"body_html": "<!-- preheader: Hi --><p>{{ name | nonsense }}</p>"}, r"en/body\.html does not compile"),
         ({"body_html": "<p>Hi</p>"}, r"en/body\.html must begin with <!-- preheader"),
-        ({"body_txt": "{{ nmae }}"}, r"en/body\.txt uses nmae, which no message has"),
+        ({"body_txt": "{{ nmae }}"}, r"en/body\.txt uses nmae, which has no value there\. There are: email, link,"),
+        ({"body_txt": "{{ range(3) }}"}, r"en/body\.txt uses range, which has no value there"),
+        ({"body_txt": "{% include 'x' %}"}, r"en/body\.txt includes another file"),
+        ({"subject_txt": "{{ name | round }}"}, r"en/subject\.txt cannot be filled"),
+        ({"subject_txt": " \n"}, r"en/subject\.txt is empty"),
         (
             {"body_html": "<!-- preheader: Hi --><table>{% if name %}<tr><td>a</td></tr>{% endif %}</table>"},
             r"en/body\.html: inlining the CSS changed a placeholder",
@@ -200,6 +225,30 @@ def test_a_missing_file_is_named(tmp_path: Path, missing: str) -> None:
     (write(tmp_path) / missing).unlink()
     with pytest.raises(TemplateError, match=re.escape(missing)):
         Templates(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("file", "layout", "complaint"),
+    [
+        ("layout.txt", "{{ product_name }}", r"layout\.txt must have \{# content #\} once"),
+        ("layout.txt", "{# content #}{{ link }}", r"layout\.txt uses link, which has no value there"),
+        ("layout.html", "<html><body></body></html>", r"layout\.html must have \{# content #\} once"),
+        ("layout.html", "<html><body>{# content #}{{ total }}</body></html>", r"layout\.html uses total"),
+        ("layout.html", "<table>{# content #}<tr><td>a</td></tr></table>", r"layout\.html: inlining the CSS changed"),
+    ],
+)
+def test_a_broken_layout_is_named_itself(tmp_path: Path, file: str, layout: str, complaint: str) -> None:
+    """It stands around every message, so no message is blamed for it, and it may only use what all of them have."""
+    (write(tmp_path) / file).write_text(layout)
+    with pytest.raises(TemplateError, match=complaint):
+        Templates(tmp_path)
+
+
+def test_a_byte_order_mark_is_no_text(tmp_path: Path) -> None:
+    """Editors that write one before UTF-8 may be used."""
+    body = write(tmp_path) / "hello" / "en" / "body.html"
+    body.write_text("\ufeff" + body.read_text())
+    assert "\ufeff" not in Templates(tmp_path).render("hello", "en", VALUES).html
 
 
 def test_a_message_needs_english(tmp_path: Path) -> None:
@@ -235,7 +284,8 @@ def test_a_value_that_is_not_given_is_named() -> None:
         ("zh-CN-x-private", "zh-CN"),
         ("de-AT", "de"),
         ("DE", "de"),
-        ("zh", "en"),
+        ("zh", "zh-CN"),
+        ("zh-Hant", "en"),
         ("fr", "en"),
         ("", "en"),
         ("../../etc", "en"),
@@ -243,7 +293,7 @@ def test_a_value_that_is_not_given_is_named() -> None:
     ],
 )
 def test_the_nearest_language_is_chosen(tmp_path: Path, locale: str, language: str) -> None:
-    """The locale itself, else its language, else English."""
+    """The locale itself, else its language, else English; languages.py is asked, which has its own tests."""
     english = write(tmp_path) / "hello" / "en"
     for other in ("de", "zh-CN"):
         (tmp_path / "hello" / other).mkdir()

@@ -1,0 +1,250 @@
+"""One message in one language: three files, checked, laid out, inlined and compiled once, filled for every mail.
+
+What people typed is only ever a value, never a template.
+"""
+
+import re
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import css_inline
+import jinja2
+from jinja2 import meta
+from jinja2.sandbox import SandboxedEnvironment
+
+from gatepost.errors import TemplateError
+from gatepost.mail.values import FILTERS
+
+# What the templates of every message may use; `link` has a value only in messages with a token.
+COMMON = frozenset({"name", "email", "when", "product_name", "public_url", "reset_url"})
+LINK = "link"
+
+# Marks of the layout that are filled when a template is loaded; to Jinja they are comments.
+_LANGUAGE, _PREHEADER, _CONTENT = "{# language #}", "{# preheader #}", "{# content #}"
+
+_PREHEADER_COMMENT = re.compile(r"\A\s*<!--\s*preheader:\s*(.+?)\s*-->", re.DOTALL)
+# What Jinja reads, and the elements around it, except those the HTML parser adds by itself or the inliner takes out.
+_SKELETON = re.compile(r"\{\{.*?\}\}|\{%.*?%\}|<(?!html|head|body|tbody|style)[a-z][a-z0-9]*", re.DOTALL)
+# A value that is the start of where something leads. The inliner has put all attributes into double quotes.
+_LEADS = re.compile(r"\s(?:href|src|action|background)=\"\{\{-?\s*(\w+)")
+
+# Media queries cannot be inlined, so their <style data-css-inline="keep"> stays. Nothing is ever fetched.
+_INLINER = css_inline.CSSInliner(load_remote_stylesheets=False, resolve_css_variables=True)
+
+
+@dataclass(frozen=True)
+class Layouts:
+    """What stands around every message: the plain text and the page, each with the marks for its content."""
+
+    text: str
+    html: str
+
+
+@dataclass(frozen=True)
+class Rendered:
+    """One message as a person reads it.
+
+    Args:
+        subject: one line.
+        text: the plain text.
+        html_start: whole lines of the HTML that are the same in every message of this template: one object, so that
+            what is made of it can be kept.
+        html_rest: the HTML from there on.
+        language: the language that was chosen.
+    """
+
+    subject: str
+    text: str
+    html_start: str
+    html_rest: str
+    language: str
+
+    @property
+    def html(self) -> str:
+        """The whole page."""
+        return self.html_start + self.html_rest
+
+
+@dataclass(frozen=True)
+class _File:
+    """One compiled file, and the values it uses."""
+
+    path: Path
+    compiled: jinja2.Template
+    uses: frozenset[str]
+
+    def fill(self, values: Mapping[str, str]) -> str:
+        try:
+            return self.compiled.render(values)
+        except Exception as error:  # whatever a template raises is the template's fault, and one kind of error
+            raise TemplateError(f"{self.path} cannot be filled: {error}.") from error
+
+
+@dataclass(frozen=True)
+class Template:
+    """One message in one language.
+
+    Args:
+        language: its tag, as its folder is named.
+        subject: what becomes the subject.
+        text: what becomes the plain text.
+        html_start: the lines of the page before the first in which there is something to fill.
+        html_rest: what becomes the rest of the page.
+        leads: values that are where a link of the page leads.
+    """
+
+    language: str
+    subject: _File
+    text: _File
+    html_start: str
+    html_rest: _File
+    leads: frozenset[str]
+
+    @property
+    def uses(self) -> frozenset[str]:
+        """The values its files use."""
+        return self.subject.uses | self.text.uses | self.html_rest.uses
+
+    def render(self, values: Mapping[str, str]) -> Rendered:
+        """Fill it.
+
+        Raises:
+            TemplateError: it uses a value that is not given, or cannot be filled for another reason.
+        """
+        return Rendered(
+            subject=" ".join(self.subject.fill(values).split()),
+            text=self.text.fill(values),
+            html_start=self.html_start,
+            html_rest=self.html_rest.fill(values),
+            language=self.language,
+        )
+
+
+def read_layouts(folder: Path, instead_of: Layouts | None = None) -> Layouts:
+    """Read layout.txt and layout.html; where `instead_of` is given, what is not there is taken from it.
+
+    Raises:
+        TemplateError: a layout is missing, has no place for the content, or uses a value that not every message has.
+    """
+    text, html = folder / "layout.txt", folder / "layout.html"
+    if instead_of is not None and not text.exists():
+        read_text = instead_of.text
+    else:
+        read_text = _read_layout(text)
+        _compile(_PLAIN, read_text, text, COMMON)
+    if instead_of is not None and not html.exists():
+        return Layouts(read_text, instead_of.html)
+    read_html = _read_layout(html)
+    _compile(_ESCAPING, _inlined(read_html.replace(_CONTENT, "<p>1</p>"), html), html, COMMON)
+    return Layouts(read_text, read_html)
+
+
+def load_template(folder: Path, layouts: Layouts, known: Collection[str] | None) -> Template:
+    """Load one message in the language that `folder` is named for.
+
+    Args:
+        folder: holds subject.txt, body.txt and body.html.
+        layouts: what stands around it.
+        known: the values it may use; None for any.
+
+    Raises:
+        TemplateError: a file is missing, does not compile, uses a value that is not known, or cannot be filled.
+    """
+    subject, text, html = folder / "subject.txt", folder / "body.txt", folder / "body.html"
+    page = _lay_out(layouts.html, html, folder.name)
+    start = _fixed_length(page)
+    template = Template(
+        language=folder.name,
+        subject=_compile(_PLAIN, read(subject), subject, known),
+        text=_compile(_PLAIN, layouts.text.replace(_CONTENT, read(text).strip()), text, known),
+        html_start=page[:start],
+        html_rest=_compile(_ESCAPING, page[start:], html, known),
+        leads=frozenset(_LEADS.findall(page)),
+    )
+    # A filter that does not fit, or a part that is out of bounds in the sandbox, shows only when it is filled.
+    if not template.render(dict.fromkeys(template.uses, "1")).subject:
+        raise TemplateError(f"{subject} is empty: say in one line what the mail is about.")
+    return template
+
+
+def read(file: Path) -> str:
+    """Read a file in UTF-8, with or without a byte order mark.
+
+    Raises:
+        TemplateError: it is missing or no UTF-8; names it.
+    """
+    try:
+        return file.read_text("utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise TemplateError(f"{file} cannot be read: {error}.") from error
+
+
+def _environment(*, autoescape: bool) -> SandboxedEnvironment:
+    environment = SandboxedEnvironment(
+        autoescape=autoescape, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.globals.clear()  # a value called `range` or `dict` is a value like any other
+    environment.filters |= FILTERS
+    return environment
+
+
+_PLAIN = _environment(autoescape=False)
+_ESCAPING = _environment(autoescape=True)
+
+
+def _read_layout(file: Path) -> str:
+    layout = read(file)
+    if layout.count(_CONTENT) != 1:
+        raise TemplateError(f"{file} must have {_CONTENT} once, where the message stands.")
+    return layout
+
+
+def _lay_out(layout: str, file: Path, language: str) -> str:
+    """Put the body into the layout and the layout's CSS into its elements."""
+    body = read(file)
+    preheader = _PREHEADER_COMMENT.match(body)
+    if preheader is None:
+        raise TemplateError(f"{file} must begin with <!-- preheader: the line shown beside the subject -->.")
+    page = (
+        layout.replace(_LANGUAGE, language)
+        .replace(_PREHEADER, preheader[1])
+        .replace(_CONTENT, body[preheader.end() :].strip())
+    )
+    return _inlined(page, file)
+
+
+def _inlined(page: str, file: Path) -> str:
+    inlined = _INLINER.inline(page)
+    if _SKELETON.findall(inlined) != _SKELETON.findall(page):
+        # The HTML parser moves text that stands directly in a table, and rewrites quotes in attributes.
+        raise TemplateError(
+            f"{file}: inlining the CSS changed a placeholder or the order of elements. Put tags of Jinja inside of the"
+            " text of an element, never directly in a table or a row, and use no quotes, < or & in them."
+        )
+    return inlined
+
+
+def _fixed_length(page: str) -> int:
+    """Count the characters before the first line in which Jinja has something to do."""
+    first = re.search(r"\{[{%#]", page)
+    return page.rfind("\n", 0, first.start()) + 1 if first else 0
+
+
+def _compile(environment: SandboxedEnvironment, source: str, file: Path, known: Collection[str] | None) -> _File:
+    try:
+        parsed = environment.parse(source)
+        uses = frozenset(meta.find_undeclared_variables(parsed))
+        unknown = uses.difference(known) if known is not None else frozenset()
+        if unknown:
+            raise TemplateError(
+                f"{file} uses {', '.join(sorted(unknown))}, which has no value there."
+                f" There are: {', '.join(sorted(known or ()))}."
+            )
+        if list(meta.find_referenced_templates(parsed)):
+            raise TemplateError(f"{file} includes another file. Only the layout stands around a message: say it here.")
+        compiled = environment.from_string(source)
+        compiled.globals = dict(compiled.globals)  # a ChainMap otherwise, and rendering walks through it every time
+        return _File(file, compiled, uses)
+    except jinja2.TemplateSyntaxError as error:
+        raise TemplateError(f"{file} does not compile: {error.message} (line {error.lineno}).") from error
