@@ -1,7 +1,7 @@
 """Idempotency-Keys: a request that comes again with its key gets its first answer, and nothing is done twice.
 
-Of the body a row keeps a MAC: enough to tell the same request from another one, and of no use to whoever has the
-database alone, although a password is in it.
+Of the body a row keeps a MAC: enough to tell the same request from another one. It is made over a password too, so it
+takes a secret and the key's own text to guess at it, and the row holds neither.
 """
 
 import functools
@@ -28,10 +28,10 @@ _KEPT_MS = KEPT_S * 1000
 
 @dataclass(frozen=True)
 class Keyed:
-    """A request that came with an Idempotency-Key: the key's digest, and the body in its one canonical form."""
+    """A request that came with an Idempotency-Key: the key's digest; and key and body in one canonical form."""
 
     key_digest: bytes
-    body: bytes = field(repr=False)
+    canonical: bytes = field(repr=False)
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,9 @@ def keyed(key: str, *asked: str | None) -> Keyed:
         asked: what was asked, as it was received; its first part names the operation. Requests are the same when all
             of these are, to the letter: other capitals or a blank more make another request.
     """
-    return Keyed(hashlib.sha256(_bytes(key)).digest(), b"".join(_part(one) for one in asked))
+    # The key in front, which is random and of which only the digest is stored: whoever has the database and the secret
+    # still has nothing to compare a guessed password with, and two keys with one body have nothing in common.
+    return Keyed(hashlib.sha256(_bytes(key)).digest(), b"".join(_part(one) for one in (key, *asked)))
 
 
 def find_first(connection: Connection, keys: Keys, request: Keyed, now_ms: int) -> First | None:
@@ -125,9 +127,8 @@ def _first(row: RowMapping, keys: Keys, request: Keyed) -> First:
 
 
 def _mac(keys: Keys, key_id: str, request: Keyed) -> bytes | None:
-    key = keys.derive(key_id, "idempotency")
-    # With the key's digest in front, two keys with one body have nothing in common.
-    return None if key is None else hmac.digest(key, request.key_digest + request.body, "sha256")
+    subkey = keys.derive(key_id, "idempotency")
+    return None if subkey is None else hmac.digest(subkey, request.canonical, "sha256")
 
 
 def _part(text: str | None) -> bytes:
