@@ -24,8 +24,8 @@ from gatepost.events import Events
 from gatepost.life import Life
 from gatepost.mail.address import parse_address
 from gatepost.observe.metrics import Metrics
+from gatepost.outbox.depths import depths
 from gatepost.outbox.prune import prune_no_account
-from gatepost.outbox.search import depths
 from gatepost.parts import (
     build_composer,
     build_keys,
@@ -231,7 +231,7 @@ class Gatepost:
     async def _exposition(self) -> bytes:
         found = await self._database.read(depths)
         now_ms = self.clock.now_ms()
-        oldest_s = 0.0 if found.oldest_due_at is None else max(0.0, (now_ms - found.oldest_due_at) / 1000)
+        oldest_s = 0.0 if found.oldest_waiting_at is None else max(0.0, (now_ms - found.oldest_waiting_at) / 1000)
         return self._metrics.exposition(found.by_state, oldest_s)
 
 

@@ -8,10 +8,11 @@ from sqlalchemy import select
 from gatepost.database.sqlite import SqliteDatabase
 from gatepost.mail.draft import Draft, IfUnknown, Priority
 from gatepost.outbox.claim import Claimed, allow_copies, claim
+from gatepost.outbox.depths import depths
 from gatepost.outbox.enqueue import enqueue
 from gatepost.outbox.give_back import Recovered, given_back, recover
 from gatepost.outbox.lifecycle import State
-from gatepost.outbox.search import depths, find
+from gatepost.outbox.search import find
 from gatepost.outbox.settle import Try, Verdict, mark_committing, settle
 from gatepost.outbox.tables import messages
 from gatepost.outbox.unknown import perhaps_taken
@@ -205,6 +206,6 @@ async def test_depths_count_every_state_and_find_the_oldest(database: SqliteData
     await _enqueue(database, _draft(), _draft())
     await _claim(database, limit=1)
     found = await database.read(depths)
-    assert (2, 1, NOW_MS) == (found.by_state["queued"], found.by_state["sending"], found.oldest_due_at)
+    assert (2, 1, NOW_MS) == (found.by_state["queued"], found.by_state["sending"], found.oldest_waiting_at)
     rows = await database.read(lambda connection: len(connection.execute(select(messages.c.id)).all()))
     assert rows == sum(found.by_state.values())

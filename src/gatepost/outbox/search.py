@@ -1,13 +1,23 @@
-"""Read the outbox: pages of messages, one message with its attempts, counts. Changes nothing."""
+"""Read the outbox: pages of messages, one message with its attempts. Changes nothing."""
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, RowMapping, bindparam, func, select
+from sqlalchemy import (
+    Connection,
+    RowMapping,
+    Select,
+    Text,
+    bindparam,
+    literal_column,
+    select,
+    union_all,
+)
 
 from gatepost.outbox.lifecycle import UNACCEPTED, State
-from gatepost.outbox.tables import IS_WAITING, WAS_MEANT_TO_GO_OUT, attempts, messages
+from gatepost.outbox.stretch import stretch
+from gatepost.outbox.tables import WAS_MEANT_TO_GO_OUT, attempts, messages
 
 MAX_PAGE = 200
 
@@ -56,16 +66,9 @@ class MessageDetail:
     attempts: tuple[AttemptRow, ...]
 
 
-@dataclass(frozen=True)
-class Depths:
-    """How much is where, and since when the oldest unaccepted due message waits (None: nothing waits)."""
-
-    by_state: dict[str, int]
-    oldest_due_at: int | None
-
-
 _ROW = [messages.c[name] for name in MessageRow.__dataclass_fields__]
 _TRY = [attempts.c[name] for name in AttemptRow.__dataclass_fields__]
+_NOTHING = literal_column("''", Text)
 # Made once: every registration asks it.
 _LATEST = (
     select(messages.c.state, messages.c.created_at, messages.c.due_at)
@@ -90,6 +93,9 @@ def page(
 ) -> list[MessageRow]:
     """Return messages, newest first, at most MAX_PAGE.
 
+    What it costs grows with `limit`, and with how many messages a recipient has whose state or template is asked for
+    as well; never with how many messages there are.
+
     Args:
         connection: a reading connection.
         recipient_keys: only to these address keys (or keyed hashes of one).
@@ -98,15 +104,20 @@ def page(
         before: only older than this message: the last one of the page before.
         limit: how many.
     """
-    query = select(*_ROW).order_by(messages.c.id.desc()).limit(min(limit, MAX_PAGE))
+    conditions = {name: value for name, value in (("template", template), ("state", state)) if value is not None}
+    stretches: list[dict[str, str]]
     if recipient_keys is not None:
-        query = query.where(messages.c.recipient_key.in_(recipient_keys))
-    if state is not None:
-        query = query.where(messages.c.state == state)
-    if template is not None:
-        query = query.where(messages.c.template == template)
-    if before is not None:
-        query = query.where(messages.c.id < before)
+        stretches = [{"recipient_key": key} for key in recipient_keys]
+    elif template is not None and state is None:
+        stretches = [{"template": template, "state": one} for one in State]
+    else:
+        stretches = [conditions]
+    if not stretches:
+        return []
+    newest = [_newest(one, conditions, before, min(limit, MAX_PAGE)).subquery() for one in stretches]
+    found = union_all(*(select(one.c.id) for one in newest)).subquery()
+    chosen = select(found.c.id).order_by(found.c.id.desc()).limit(min(limit, MAX_PAGE))
+    query = select(*_ROW).where(messages.c.id.in_(chosen)).order_by(messages.c.id.desc())
     return [MessageRow(**row._mapping) for row in connection.execute(query)]
 
 
@@ -121,15 +132,6 @@ def find(connection: Connection, message_id: uuid.UUID) -> MessageDetail | None:
     return MessageDetail(MessageRow(**row._mapping), tuple(AttemptRow(**one._mapping) for one in tries))
 
 
-def depths(connection: Connection) -> Depths:
-    """Count the messages of every state and find how long the oldest due one waits."""
-    counts: dict[str, int] = dict.fromkeys(map(str, State), 0)
-    for state, count in connection.execute(select(messages.c.state, func.count()).group_by(messages.c.state)):
-        counts[state] = count
-    oldest = connection.scalar(select(func.min(messages.c.created_at)).where(IS_WAITING))
-    return Depths(counts, oldest)
-
-
 def latest(connection: Connection, account_id: uuid.UUID, template: str) -> RowMapping | None:
     """The newest message of one kind to one account that was meant to go out: `state`, `created_at`, `due_at`."""
     wanted = {"of_account": account_id, "of_template": template}
@@ -139,3 +141,13 @@ def latest(connection: Connection, account_id: uuid.UUID, template: str) -> RowM
 def on_its_way(row: RowMapping) -> bool:
     """Whether the message (of `latest`) is not accepted yet and may still become so."""
     return row["state"] in UNACCEPTED or (row["state"] == State.UNKNOWN and row["due_at"] is not None)
+
+
+def _newest(
+    along: Mapping[str, str], conditions: Mapping[str, str], before: uuid.UUID | None, limit: int
+) -> Select[tuple[uuid.UUID]]:
+    query = stretch(along, newest_first=True, before=before)
+    for name in sorted(conditions.keys() - along.keys()):
+        # Written so that no index can serve it: PostgreSQL would leave the recipient's few for the state's many.
+        query = query.where(messages.c[name] + _NOTHING == conditions[name])
+    return query.limit(limit)

@@ -103,7 +103,8 @@ Index(
 )
 Index("ix_messages_recipient_key", messages.c.recipient_key, messages.c.id)
 Index("ix_messages_state", messages.c.state, messages.c.id)
-Index("ix_messages_template", messages.c.template, messages.c.id)
+# With the state between them: for one template in one state directly, for all its states as many short looks.
+Index("ix_messages_template", messages.c.template, messages.c.state, messages.c.id)
 Index("ix_messages_token_id", messages.c.token_id)
 Index(
     "ix_messages_no_account",

@@ -52,7 +52,7 @@ def upgrade() -> None:
     )
     op.create_index("ix_idempotency_keys_account_id", "idempotency_keys", ["account_id"], unique=False)
     op.create_index("ix_idempotency_keys_created_at", "idempotency_keys", ["created_at"], unique=False)
-    op.create_index("ix_messages_template", "messages", ["template", "id"], unique=False)
+    op.create_index("ix_messages_template", "messages", ["template", "state", "id"], unique=False)
     if op.get_bind().dialect.name == "postgresql":
         for statement in _POSTGRESQL:
             op.get_bind().exec_driver_sql(statement)
