@@ -382,6 +382,11 @@ def test_a_bad_submission_url_is_refused_without_repeating_it(url: str) -> None:
         ("sqlite:////srv/a b.db", Path("/srv/a b.db")),
         ("postgresql://u:p@db.example/gatepost", None),
         ("postgres://u:p@db.example/gatepost?sslmode=require", None),
+        ("postgresql://u:p@one:5432,two:5433/gatepost", None),
+        ("postgresql://u@[::1]:5432/gatepost", None),
+        ("postgresql://u@/gatepost?host=/run/postgresql", None),
+        ("postgresql://u@%2Frun%2Fpostgresql/gatepost", None),
+        ("postgresql://db.example?dbname=gatepost", None),
     ],
 )
 def test_a_database_url_names_a_file_or_a_server(url: str, expected: Path | None) -> None:
@@ -394,7 +399,9 @@ def test_a_database_url_names_a_file_or_a_server(url: str, expected: Path | None
 @pytest.mark.parametrize(
     "url",
     ["sqlite://a.db", "sqlite:///", "sqlite:///:memory:", "sqlite:///a.db?mode=ro", "sqlite:///var/", "mysql://h/d",
-     "postgresql://hunter2", "postgresql://u:hunter2@/d", "postgresql://u:[hunter2@h/d", "var/a.db"],
+     "postgresql://hunter2", "postgresql://u:hunter2@/d", "postgresql://u:[hunter2@h/d", "var/a.db",
+     "postgresql://u:hunter2@h:port/d", "postgresql://u:hunter2@h:1,:2/d", "postgresql+asyncpg://u:hunter2@h/d",
+     "postgresql://u:hunter2@h/d?connect_timeout=3"],
 )  # fmt: skip
 def test_a_bad_database_url_is_refused_without_repeating_it(url: str) -> None:
     """A database needs a place that outlives the process."""
@@ -456,6 +463,7 @@ def test_a_bad_sender_is_refused(text: str) -> None:
         ("SECRET_KEYS", ["short", f"{KEY},{KEY}"]),
         ("VERIFY_URL", ["/verify"]),
         ("RESET_URL", ["https://x.example/#/reset"]),
+        ("TEMPLATES", ["a\nb"]),
     ],
 )
 def test_values_outside_their_bounds_are_refused(name: str, bad: list[str]) -> None:
@@ -492,6 +500,15 @@ def test_code_may_write_texts_or_values() -> None:
             secret_keys=KEY,
             rate_limits=False,
         )
+
+
+def test_a_folder_is_a_path() -> None:
+    """It is read where it is used, so it need not be there yet."""
+    assert [Path("mails"), Path("mails"), None] == [
+        load(TEMPLATES="mails").templates,
+        Settings(templates=Path("mails")).templates,
+        load().templates,
+    ]
 
 
 def test_settings_do_not_change() -> None:

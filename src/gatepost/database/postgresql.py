@@ -15,7 +15,7 @@ from gatepost.database.connection import Database, Work
 from gatepost.database.postgresql_line import Line, line_engine
 from gatepost.database.postgresql_lines import Lines
 from gatepost.database.postgresql_listener import Listener
-from gatepost.database.postgresql_session import Address
+from gatepost.database.postgresql_session import Sessions
 from gatepost.database.postgresql_start import migrated, opened_for_reading
 from gatepost.database.schema import current_revision, head_revision
 from gatepost.errors import DatabaseUnavailable
@@ -37,12 +37,12 @@ class PostgresqlDatabase(Database):
 
     shared = True
 
-    def __init__(self, address: Address, connections: int, warnings: tuple[str, ...]) -> None:
-        self.url = address.masked_url
+    def __init__(self, sessions: Sessions, connections: int, warnings: tuple[str, ...]) -> None:
+        self.url = sessions.masked_url
         self.warnings = warnings
-        self._address = address
-        self._writers = _lines(address, connections - READ_CONNECTIONS - LISTEN_CONNECTIONS, reading=False)
-        self._readers = _lines(address, READ_CONNECTIONS, reading=True)
+        self._sessions = sessions
+        self._writers = _lines(sessions, connections - READ_CONNECTIONS - LISTEN_CONNECTIONS, reading=False)
+        self._readers = _lines(sessions, READ_CONNECTIONS, reading=True)
         self._listeners: list[Listener] = []
 
     @classmethod
@@ -66,9 +66,9 @@ class PostgresqlDatabase(Database):
             SchemaTooNew: a later version migrated it.
             StartRefused: it is away, refuses the login, takes no writes, or its commits are not durable.
         """
-        address = Address.of(url)
-        warnings = await migrated(address, wait_s=wait_s, on_waiting=on_waiting)
-        return cls(address, connections, warnings)
+        sessions = Sessions(url)
+        warnings = await migrated(sessions, wait_s=wait_s, on_waiting=on_waiting)
+        return cls(sessions, connections, warnings)
 
     async def write(self, work: Work[T]) -> T:
         """Run `work(tx)` in one transaction and return its value once the commit is durable; see `Database.write`."""
@@ -83,11 +83,11 @@ class PostgresqlDatabase(Database):
         self._writers.check()
         trouble = await self.read(_trouble)
         if trouble is not None:
-            raise DatabaseUnavailable(f"the {self._address.name} {trouble}")
+            raise DatabaseUnavailable(f"the {self._sessions.name} {trouble}")
 
     async def listen(self, ring: Callable[[], None]) -> None:
         """Call `ring` whenever a commit of any process made a message due; see `Database.listen`."""
-        listener = Listener(self._address, ring)
+        listener = Listener(self._sessions, ring)
         self._listeners.append(listener)
         await listener.start()
 
@@ -102,9 +102,9 @@ class PostgresqlDatabase(Database):
 class PostgresqlReader:
     """Reads a database on a PostgreSQL server beside the service, or with none running."""
 
-    def __init__(self, address: Address) -> None:
-        self.url = address.masked_url
-        self._readers = _lines(address, 1, reading=True)
+    def __init__(self, sessions: Sessions) -> None:
+        self.url = sessions.masked_url
+        self._readers = _lines(sessions, 1, reading=True)
 
     @classmethod
     async def open(cls, url: str) -> "PostgresqlReader":
@@ -113,9 +113,9 @@ class PostgresqlReader:
         Raises:
             StartRefused: it is away, refuses the login, or has another schema revision.
         """
-        address = Address.of(url)
-        await opened_for_reading(address)
-        return cls(address)
+        sessions = Sessions(url)
+        await opened_for_reading(sessions)
+        return cls(sessions)
 
     async def read(self, query: Work[T]) -> T:
         """Run `query(connection)` on one snapshot; see `Database.read`."""
@@ -126,10 +126,10 @@ class PostgresqlReader:
         await self._readers.close()
 
 
-def _lines(address: Address, number: int, *, reading: bool) -> Lines:
+def _lines(sessions: Sessions, number: int, *, reading: bool) -> Lines:
     what = "read" if reading else "write"
-    engine: AsyncEngine = line_engine(address, what)
-    name = f"the {address.name}"
+    engine: AsyncEngine = line_engine(sessions, what)
+    name = f"the {sessions.name}"
     return Lines([Line(engine, name, reading=reading) for _ in range(number)], name, what)
 
 

@@ -18,7 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from gatepost.database.connection import Work
 from gatepost.database.failures import deliverable
 from gatepost.database.postgresql_failures import is_conflict, is_read_only, is_unavailable, may_pass, unavailable
-from gatepost.database.postgresql_session import Address, ServerUnfit, connector
+from gatepost.database.postgresql_session import LINE_ERRORS, ServerUnfit, Sessions
 from gatepost.database.work import WorkRefused, allow_endings, checked, plain, refuse_endings, watch
 from gatepost.errors import DatabaseUnavailable
 
@@ -29,8 +29,6 @@ _BEGIN_TIMEOUT_S = 3.0  # the server has nothing to do for it: no answer means t
 _STATEMENTS_KEPT = 512  # prepared statements
 _BEGIN_WRITING = "BEGIN ISOLATION LEVEL READ COMMITTED"
 _BEGIN_READING = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"  # everything one query reads is of one moment
-# What asyncpg and the network raise where no answer comes; whatever it was, the line is not used again.
-_LINE_ERRORS = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
 
 
 class RunAgain(Exception):
@@ -49,7 +47,7 @@ class RunAgain(Exception):
         self.others = others
 
 
-def line_engine(address: Address, part: str) -> AsyncEngine:
+def line_engine(sessions: Sessions, part: str) -> AsyncEngine:
     """An engine that opens connections for lines; `part` is shown in pg_stat_activity."""
     engine = create_async_engine(
         "postgresql+asyncpg://",
@@ -57,7 +55,7 @@ def line_engine(address: Address, part: str) -> AsyncEngine:
         isolation_level="AUTOCOMMIT",
         hide_parameters=True,
         connect_args={
-            "async_creator_fn": connector(address, part),
+            "async_creator_fn": sessions.opener(part),
             "prepared_statement_cache_size": _STATEMENTS_KEPT,
         },
     )
@@ -115,7 +113,7 @@ class Line:
         """Close the connection; it is opened again when it is needed."""
         connection, self._connection, self._driver = self._connection, None, None
         if connection is not None:
-            with contextlib.suppress(*_LINE_ERRORS, SQLAlchemyError):
+            with contextlib.suppress(*LINE_ERRORS, SQLAlchemyError):
                 if connection.sync_connection is not None:
                     allow_endings(connection.sync_connection)
                 await connection.close()
@@ -124,7 +122,7 @@ class Line:
         if self.stale:
             await self._drop()
         if self._connection is not None:
-            with contextlib.suppress(*_LINE_ERRORS):  # lost while it was idle: that costs a new one and no error
+            with contextlib.suppress(*LINE_ERRORS):  # lost while it was idle: that costs a new one and no error
                 await self._begin()
                 return self._connection
             await self._drop()
@@ -135,7 +133,7 @@ class Line:
             await self._begin()
         except ServerUnfit as unfit:
             raise DatabaseUnavailable(f"{self._name}: {unfit}") from unfit
-        except (*_LINE_ERRORS, DBAPIError) as error:
+        except (*LINE_ERRORS, DBAPIError) as error:
             await self._drop()
             if may_pass(error):
                 raise RunAgain(error, away=True) from error
@@ -172,12 +170,12 @@ class Line:
 
     async def _end(self, driver: Any) -> None:
         if self._reading:
-            with contextlib.suppress(*_LINE_ERRORS):  # what was read was read
+            with contextlib.suppress(*LINE_ERRORS):  # what was read was read
                 await driver.execute("ROLLBACK", timeout=_BEGIN_TIMEOUT_S)
             return
         try:
             answer = await driver.execute("COMMIT")
-        except _LINE_ERRORS as error:
+        except LINE_ERRORS as error:
             raise self._not_committed(error, driver) from error
         if answer != "COMMIT":
             raise WorkRefused("a work went on after a database error: catch it around tx.begin_nested()")
@@ -211,7 +209,7 @@ class Line:
                 if driver.is_in_transaction():
                     await driver.execute("ROLLBACK", timeout=_BEGIN_TIMEOUT_S)
                 return
-        except _LINE_ERRORS:
+        except LINE_ERRORS:
             pass
         await self._drop()
 

@@ -6,28 +6,24 @@ import random
 from collections.abc import Callable
 from typing import Any
 
-import asyncpg
-
 from gatepost.database.columns import BELL
-from gatepost.database.postgresql_session import Address, ServerUnfit, connector
+from gatepost.database.postgresql_session import LINE_ERRORS, ServerUnfit, Sessions
 
 _LOOK_EVERY_S = 15.0  # a line whose traffic is dropped says nothing, so it is asked
 _LOOK_TIMEOUT_S = 5.0
 _LONGEST_PAUSE_S = 5.0
-# A missed ring costs a poll's time, so nothing that happens to this line is told to anybody.
-_LINE_ERRORS = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
 
 
 class Listener:
     """Rings for every commit that made a message due.
 
     Args:
-        address: where the database is.
+        sessions: where the database is.
         ring: called in the event loop; must not raise.
     """
 
-    def __init__(self, address: Address, ring: Callable[[], None]) -> None:
-        self._connect = connector(address, "listen")
+    def __init__(self, sessions: Sessions, ring: Callable[[], None]) -> None:
+        self._sessions = sessions
         self._ring = ring
         self._tried = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -49,8 +45,8 @@ class Listener:
         missed = False
         while True:
             try:
-                connection = await self._connect()
-            except (*_LINE_ERRORS, ServerUnfit):
+                connection = await self._sessions.open("listen")
+            except (*LINE_ERRORS, ServerUnfit):
                 failures += 1
             else:
                 try:
@@ -60,7 +56,7 @@ class Listener:
                     failures = 0
                     self._tried.set()
                     await self._until_lost(connection)
-                except _LINE_ERRORS:
+                except LINE_ERRORS:
                     failures += 1
                 finally:
                     connection.terminate()

@@ -1,9 +1,8 @@
-"""How a session on PostgreSQL is opened: what it is set to, and what it must be before anything is promised in it."""
+"""How a session on PostgreSQL is opened: where, what it is set to, and what it must be before anything is promised."""
 
-from collections.abc import Callable, Coroutine, Mapping
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit
 
 import asyncpg
 
@@ -11,11 +10,14 @@ from gatepost.database.columns import SCHEMA
 from gatepost.settings.urls import masked_url
 
 OLDEST_VERSION = 14  # the oldest that is still maintained, and the first that knows idle_session_timeout
-CONNECT_TIMEOUT_S = 5.0
+CONNECT_TIMEOUT_S = 5.0  # for each host
 STATEMENT_TIMEOUT_S = 10.0
 LOCK_TIMEOUT_S = 5.0
-IDLE_IN_TRANSACTION_TIMEOUT_S = 10.0  # so a stopped process cannot hold rows for longer
+IDLE_IN_TRANSACTION_TIMEOUT_S = 10.0  # so that a stopped process cannot hold rows for longer
 ANSWER_TIMEOUT_S = 15.0  # longer than the server's own: then the line is dead, not the statement slow
+
+# What asyncpg and the network raise where no answer comes, or one that says no.
+LINE_ERRORS = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
 
 # In one round trip: what this server is, and synchronous_commit pinned to what it is now, so that a later change by
 # its administrator meets new sessions (which refuse `off`) and not this one.
@@ -30,86 +32,113 @@ class ServerUnfit(Exception):
     """The server answered and may not be written to as it is; the text says why and what to do."""
 
 
-@dataclass(frozen=True)
-class Address:
-    """Where the database is.
+class Sessions:
+    """Opens sessions of one database, on the first of its hosts that takes writes.
 
-    Args:
-        url: as it was set, with the password.
-        name: for errors: database and host.
+    Attributes:
+        name: for errors: database and hosts, no login.
         masked_url: for logs.
     """
 
-    url: str
-    name: str
-    masked_url: str
-
-    @classmethod
-    def of(cls, url: str) -> "Address":
-        """Read host and database out of a postgresql:// URL."""
+    def __init__(self, url: str) -> None:
         parts = urlsplit(url)
-        hosts = parts.netloc.rpartition("@")[2] or dict(parse_qsl(parts.query)).get("host", "this machine")
-        name = f"PostgreSQL database {parts.path.lstrip('/') or '(default)'} on {hosts}"
-        return cls(url, name, masked_url(url))
+        hosts = parts.netloc.rpartition("@")[2]
+        query = parse_qs(parts.query)
+        where = hosts or query.get("host", ["this machine"])[-1]
+        what = unquote(parts.path.lstrip("/")) or query.get("dbname", query.get("database", ["of this user"]))[-1]
+        self.name = f"PostgreSQL database {what} on {unquote(where)}"
+        self.masked_url = masked_url(url)
+        self._url = url
+        self._hosts = [_place(host) for host in hosts.split(",")] if "," in hosts else [{}]
+
+    async def open(self, part: str, *, bounded: bool = True) -> Any:
+        """Open and check a session, and return asyncpg's connection.
+
+        A host that is away, is a standby or takes no writes is passed over while there is another. The one that was
+        good comes first the next time: asyncpg would wait for a dead one at every connection.
+
+        Args:
+            part: what it is for; shown in pg_stat_activity.
+            bounded: False for migrations, which may take their time.
+
+        Raises:
+            ServerUnfit: no host may be written to as it is.
+            LINE_ERRORS: whatever asyncpg and the network raised for the last host.
+        """
+        for place in list(self._hosts):
+            try:
+                connection = await self._open(part, place, bounded)
+            except (*LINE_ERRORS, ServerUnfit) as error:
+                failure = error
+                continue
+            self._hosts.remove(place)
+            self._hosts.insert(0, place)
+            return connection
+        raise failure
+
+    def opener(self, part: str, *, bounded: bool = True) -> Callable[..., Awaitable[Any]]:
+        """Return `open` in the form SQLAlchemy asks for: it adds arguments from a URL we do not use."""
+
+        async def opened(*_: object, **__: object) -> Any:
+            return await self.open(part, bounded=bounded)
+
+        return opened
+
+    async def _open(self, part: str, place: Mapping[str, Any], bounded: bool) -> Any:
+        connection = await asyncpg.connect(
+            self._url,
+            **place,
+            timeout=CONNECT_TIMEOUT_S,
+            command_timeout=ANSWER_TIMEOUT_S if bounded else None,
+            server_settings=_settings(part, bounded),
+        )
+        try:
+            _refuse_unfit(await connection.fetchrow(_CHECK, timeout=CONNECT_TIMEOUT_S))
+        except BaseException:
+            connection.terminate()
+            raise
+        return connection
 
 
-def session_settings(part: str, *, bounded: bool = True) -> dict[str, str]:
-    """What a session is set to when it begins.
+def _place(host: str) -> dict[str, Any]:
+    name, _, port = host.rpartition(":") if ":" in host.rpartition("]")[2] else (host, "", "")
+    return {"host": unquote(name).strip("[]"), "port": int(port or 5432)}
 
-    Args:
-        part: what it is for; shown in pg_stat_activity.
-        bounded: False for migrations, which may take their time.
-    """
+
+def _settings(part: str, bounded: bool) -> dict[str, str]:
+    """What a session is set to when it begins; each wins over the URL and over what an administrator set."""
 
     def milliseconds(seconds: float) -> str:
         return str(int(seconds * 1000) if bounded else 0)
 
     return {
         "application_name": f"gatepost {part}",
-        "search_path": f"{SCHEMA}, pg_temp",  # pg_temp last, or a temporary table could stand before ours
+        "search_path": f"{SCHEMA}, pg_temp",  # pg_temp last, or a temporary table would stand before ours
         "statement_timeout": milliseconds(STATEMENT_TIMEOUT_S),
         "lock_timeout": milliseconds(LOCK_TIMEOUT_S),
         "idle_in_transaction_session_timeout": milliseconds(IDLE_IN_TRANSACTION_TIMEOUT_S),
-        "idle_session_timeout": "0",
+        "idle_session_timeout": "0",  # the listener has nothing to say for hours
+        # The server's own question whether we are still there, in seconds: it frees what a lost machine held, and keeps
+        # firewalls from forgetting a quiet connection.
+        "tcp_keepalives_idle": "60",
+        "tcp_keepalives_interval": "10",
+        "tcp_keepalives_count": "3",
         "jit": "off",  # our statements are short: compiling them costs more than running them
     }
 
 
-def connector(address: Address, part: str, *, bounded: bool = True) -> Callable[..., Coroutine[Any, Any, Any]]:
-    """Return what opens and checks one session and returns asyncpg's connection; in the form SQLAlchemy asks for.
-
-    It raises ServerUnfit, or what asyncpg and the network raise.
-    """
-
-    async def connect(*_: object, **__: object) -> Any:
-        connection = await asyncpg.connect(
-            address.url,
-            timeout=CONNECT_TIMEOUT_S,
-            command_timeout=ANSWER_TIMEOUT_S if bounded else None,
-            server_settings=session_settings(part, bounded=bounded),
-        )
-        try:
-            refuse_unfit(await connection.fetchrow(_CHECK, timeout=CONNECT_TIMEOUT_S))
-        except BaseException:
-            connection.terminate()
-            raise
-        return connection
-
-    return connect
-
-
-def refuse_unfit(server: Mapping[str, Any]) -> None:
-    """Raise ServerUnfit unless what is committed there is durable."""
+def _refuse_unfit(server: Mapping[str, Any]) -> None:
     if server["version"] < OLDEST_VERSION:
         raise ServerUnfit(f"it is version {server['version']}; Gatepost needs PostgreSQL {OLDEST_VERSION} or newer")
-    if server["in_recovery"] or server["read_only"]:
-        why = "it is a standby" if server["in_recovery"] else "default_transaction_read_only is on"
+    if server["in_recovery"]:
+        raise ServerUnfit("it is a standby, which takes no writes; name the primary in GATEPOST_DATABASE_URL, or both")
+    if server["read_only"]:
         raise ServerUnfit(
-            f"it takes no writes ({why}); name the primary in GATEPOST_DATABASE_URL, or every server with"
-            " ?target_session_attrs=read-write"
+            "it takes no writes: default_transaction_read_only is on there; set it to off, or name the primary in"
+            " GATEPOST_DATABASE_URL"
         )
     if server["synchronous_commit"] == "off":
         raise ServerUnfit(
-            "synchronous_commit is off there, which loses acknowledged commits in a crash; set it to on for this"
-            " database: ALTER DATABASE … SET synchronous_commit = on"
+            "synchronous_commit is off there, which loses acknowledged commits in a crash; set it to on, for this"
+            " database at least: ALTER DATABASE … SET synchronous_commit = on"
         )

@@ -15,19 +15,18 @@ from sqlalchemy.ext.asyncio import create_async_engine
 
 from gatepost.database.columns import SCHEMA
 from gatepost.database.postgresql_failures import is_unavailable, may_pass, way_out
-from gatepost.database.postgresql_session import Address, ServerUnfit, connector
+from gatepost.database.postgresql_session import LINE_ERRORS, ServerUnfit, Sessions
 from gatepost.database.schema import head_revision, migrate, refuse_unknown
 from gatepost.errors import StartRefused
 
 _LONGEST_PAUSE_S = 1.0
 # One key for every Gatepost: advisory locks belong to a database, and so does the schema they guard.
 _MIGRATION_LOCK = 0x6761_7465_706F_7374  # "gatepost"
-_LINE_ERRORS = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
 
 OnWaiting = Callable[[str], None] | None
 
 
-async def first_connection(address: Address, part: str, *, wait_s: float, on_waiting: OnWaiting) -> Any:
+async def first_connection(sessions: Sessions, part: str, *, wait_s: float, on_waiting: OnWaiting) -> Any:
     """Open a connection without time limits, waiting for a server that is away or starting.
 
     Raises:
@@ -38,77 +37,77 @@ async def first_connection(address: Address, part: str, *, wait_s: float, on_wai
     told = on_waiting is None
     while True:
         try:
-            return await connector(address, part, bounded=False)()
+            return await sessions.open(part, bounded=False)
         except ServerUnfit as unfit:
-            raise StartRefused(f"cannot use the {address.name}: {unfit}.") from unfit
-        except _LINE_ERRORS as error:
+            raise StartRefused(f"cannot use the {sessions.name}: {unfit}.") from unfit
+        except LINE_ERRORS as error:
             left_s = give_up_at - time.monotonic()
             if isinstance(error, ssl.SSLError | asyncpg.ClientConfigurationError) or not may_pass(error) or left_s <= 0:
-                raise StartRefused(f"cannot use the {address.name}: {way_out(error)}.") from error
+                raise StartRefused(f"cannot use the {sessions.name}: {way_out(error)}.") from error
             if not told and on_waiting is not None:
                 told = True
-                on_waiting(f"waiting up to {wait_s:g} s for the {address.name}: {way_out(error)}")
+                on_waiting(f"waiting up to {wait_s:g} s for the {sessions.name}: {way_out(error)}")
         await asyncio.sleep(min(left_s, pause_s * random.uniform(0.5, 1)))  # noqa: S311
         pause_s = min(_LONGEST_PAUSE_S, 2 * pause_s)
 
 
-async def migrated(address: Address, *, wait_s: float, on_waiting: OnWaiting) -> tuple[str, ...]:
+async def migrated(sessions: Sessions, *, wait_s: float, on_waiting: OnWaiting) -> tuple[str, ...]:
     """Bring the database to this version's schema, one process at a time, and return what should be warned about.
 
     Raises:
         SchemaTooNew: a later version migrated this database.
         StartRefused: with the reason and the way out.
     """
-    driver = await first_connection(address, "migrate", wait_s=wait_s, on_waiting=on_waiting)
+    driver = await first_connection(sessions, "migrate", wait_s=wait_s, on_waiting=on_waiting)
     try:
-        if await _revision(driver, address) != head_revision():
-            await _lock(driver, address, on_waiting)
-            await _make_schema(driver, address)
-            await _migrate(address)
-        return await _warnings(driver, address)
-    except (*_LINE_ERRORS, DBAPIError) as error:
+        if await _revision(driver, sessions) != head_revision():
+            await _lock(driver, sessions, on_waiting)
+            await _make_schema(driver, sessions)
+            await _migrate(sessions)
+        return await _warnings(driver, sessions)
+    except (*LINE_ERRORS, DBAPIError) as error:
         if is_unavailable(error) or may_pass(error):
-            raise StartRefused(f"cannot migrate the {address.name}: {way_out(error)}.") from error
+            raise StartRefused(f"cannot migrate the {sessions.name}: {way_out(error)}.") from error
         raise
     finally:
         driver.terminate()
 
 
-async def opened_for_reading(address: Address) -> None:
+async def opened_for_reading(sessions: Sessions) -> None:
     """Say nothing when there is a database of this version's schema.
 
     Raises:
         StartRefused: it is away, refuses the login, or has another schema revision.
     """
-    driver = await first_connection(address, "read", wait_s=0, on_waiting=None)
+    driver = await first_connection(sessions, "read", wait_s=0, on_waiting=None)
     try:
-        revision = await _revision(driver, address)
+        revision = await _revision(driver, sessions)
     finally:
         driver.terminate()
     if revision != head_revision():
         raise StartRefused(
-            f"the {address.name} has schema revision {revision or 'none'}, this Gatepost needs {head_revision()}: "
+            f"the {sessions.name} has schema revision {revision or 'none'}, this Gatepost needs {head_revision()}: "
             "run `gatepost migrate`, or start the service once."
         )
 
 
-async def _revision(driver: Any, address: Address) -> str | None:
+async def _revision(driver: Any, sessions: Sessions) -> str | None:
     if not await driver.fetchval("SELECT to_regclass('alembic_version') IS NOT NULL"):
         return None
     revision: str | None = await driver.fetchval("SELECT version_num FROM alembic_version")
-    refuse_unknown(revision, f"the {address.name}")
+    refuse_unknown(revision, f"the {sessions.name}")
     return revision
 
 
-async def _lock(driver: Any, address: Address, on_waiting: OnWaiting) -> None:
+async def _lock(driver: Any, sessions: Sessions, on_waiting: OnWaiting) -> None:
     """Keep other processes from migrating until `driver` is closed."""
     if not await driver.fetchval("SELECT pg_try_advisory_lock($1)", _MIGRATION_LOCK):
         if on_waiting is not None:
-            on_waiting(f"waiting for another process that migrates the {address.name}")
+            on_waiting(f"waiting for another process that migrates the {sessions.name}")
         await driver.execute("SELECT pg_advisory_lock($1)", _MIGRATION_LOCK)
 
 
-async def _make_schema(driver: Any, address: Address) -> None:
+async def _make_schema(driver: Any, sessions: Sessions) -> None:
     # Asked first: CREATE SCHEMA IF NOT EXISTS wants the right to create one even where there is nothing to create.
     if await driver.fetchval("SELECT to_regnamespace($1) IS NOT NULL", SCHEMA):
         return
@@ -117,15 +116,15 @@ async def _make_schema(driver: Any, address: Address) -> None:
     except asyncpg.InsufficientPrivilegeError as error:
         user = await driver.fetchval("SELECT quote_ident(current_user)")
         raise StartRefused(
-            f"cannot make the schema {SCHEMA} in the {address.name}: let an administrator run"
+            f"cannot make the schema {SCHEMA} in the {sessions.name}: let an administrator run"
             f" `CREATE SCHEMA {SCHEMA} AUTHORIZATION {user}` there ({error})."
         ) from error
 
 
-async def _migrate(address: Address) -> None:
+async def _migrate(sessions: Sessions) -> None:
     # In a thread with an event loop of its own: Alembic keeps what it works on in a global, guarded by a lock that
     # must not be waited for in the caller's loop, and its import takes a third of a second.
-    migrating = asyncio.ensure_future(asyncio.to_thread(lambda: asyncio.run(_to_head(address))))
+    migrating = asyncio.ensure_future(asyncio.to_thread(lambda: asyncio.run(_to_head(sessions))))
     try:
         await asyncio.shield(migrating)
     except asyncio.CancelledError:
@@ -134,22 +133,22 @@ async def _migrate(address: Address) -> None:
         raise
 
 
-async def _to_head(address: Address) -> None:
+async def _to_head(sessions: Sessions) -> None:
     engine = create_async_engine(
         "postgresql+asyncpg://",
         poolclass=NullPool,
         hide_parameters=True,
-        connect_args={"async_creator_fn": connector(address, "migrate", bounded=False)},
+        connect_args={"async_creator_fn": sessions.opener("migrate", bounded=False)},
     )
     async with engine.connect() as connection:
-        await connection.run_sync(migrate, f"the {address.name}")
+        await connection.run_sync(migrate, f"the {sessions.name}")
 
 
-async def _warnings(driver: Any, address: Address) -> tuple[str, ...]:
+async def _warnings(driver: Any, sessions: Sessions) -> tuple[str, ...]:
     unsafe = await driver.fetch(
         "SELECT name FROM pg_settings WHERE name IN ('fsync', 'full_page_writes') AND setting = 'off' ORDER BY name"
     )
     return tuple(
-        f"{row['name']} is off for the {address.name}: a power cut there loses what was promised, or all of it"
+        f"{row['name']} is off for the {sessions.name}: a power cut there loses what was promised, or all of it"
         for row in unsafe
     )

@@ -42,6 +42,7 @@ class Settings(BaseModel):
     port: int
     trusted_proxies: tuple[IPv4Network | IPv6Network, ...]
     database_url: str
+    database_connections: int
     secret_keys: tuple[SecretStr, ...]
     suppression_key: SecretStr | None
     admin_token: SecretStr | None
@@ -51,6 +52,7 @@ class Settings(BaseModel):
     verify_url: str | None
     reset_url: str | None
     welcome: Literal["at_registration", "at_verification", "off"]
+    templates: Path | None
     reveal_accounts: bool
     password_min_length: int
     argon2_memory_kib: int

@@ -7,6 +7,7 @@ secret: numbers and words from a fixed list.
 import math
 from collections.abc import Callable
 from ipaddress import IPv4Network, IPv6Network, ip_network
+from pathlib import Path
 
 from pydantic import SecretStr
 
@@ -32,6 +33,15 @@ def text(value: object) -> str:
 def optional_text(value: object) -> str | None:
     """Take a text, or None."""
     return None if value is None else text(value)
+
+
+def folder(value: object) -> Path | None:
+    """Read a path from the working directory, or an absolute one; whether it is there is seen when it is used."""
+    if value is None or isinstance(value, Path):
+        return value
+    if not (path := text(value)):
+        raise ValueError("must name a folder; leave it out to have none")
+    return Path(path)
 
 
 def shown(value: object) -> str:

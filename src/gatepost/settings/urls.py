@@ -3,7 +3,7 @@
 import re
 from ipaddress import ip_address
 from pathlib import Path
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import SplitResult, parse_qsl, urlsplit
 
 from email_validator import EmailNotValidError, validate_email
 
@@ -13,6 +13,13 @@ _SENDER = re.compile(r"(?:(?P<name>[^<>]*)<(?P<named>[^<>]+)>|(?P<bare>[^<>]+))"
 _HOST = re.compile(r"[\w.-]+|[0-9A-Fa-f:.]+(?:%\w+)?")
 _SQLITE = "sqlite:///"
 _POSTGRESQL = ("postgresql://", "postgres://")
+_HOST_AND_PORT = re.compile(r"(?:[\w.%-]+|\[[0-9A-Fa-f:.]+\])(?::(?P<port>\d{1,5}))?", re.ASCII)
+# Options of libpq's URLs; asyncpg would hand them to the server, which knows them even less.
+_UNKNOWN_TO_ASYNCPG = {
+    *("channel_binding", "connect_timeout", "gssencmode", "hostaddr", "load_balance_hosts", "require_auth"),
+    *("keepalives", "keepalives_count", "keepalives_idle", "keepalives_interval", "sslcompression", "sslsni"),
+}
+_NO_URL = "is not a URL; check host, port and the %-encoding of special characters"
 
 
 def split(url: str) -> SplitResult:
@@ -21,13 +28,21 @@ def split(url: str) -> SplitResult:
     Raises:
         ValueError: it cannot be split. The standard library's own texts quote the user name and password; ours do not.
     """
+    parts = _split_unchecked(url)
+    try:
+        _ = parts.port
+    except ValueError:
+        raise ValueError(_NO_URL) from None
+    return parts
+
+
+def _split_unchecked(url: str) -> SplitResult:
     try:
         parts = urlsplit(url)
-        _ = parts.port
     except ValueError:
         parts = None
     if parts is None or not url.isprintable() or any(character.isspace() for character in url):
-        raise ValueError("is not a URL; check host, port and the %-encoding of special characters")
+        raise ValueError(_NO_URL)
     return parts
 
 
@@ -85,7 +100,7 @@ def points_here(url: str) -> bool:
 
 
 def database_url(value: object) -> str:
-    """Read sqlite:///relative, sqlite:////absolute or postgresql://…"""
+    """Read sqlite:///relative, sqlite:////absolute or postgresql://host/database, with several hosts if need be."""
     url = text(value)
     if url.startswith(_SQLITE):
         path = url.removeprefix(_SQLITE)
@@ -93,11 +108,27 @@ def database_url(value: object) -> str:
             raise ValueError("must name a file: sqlite:///var/gatepost.db or sqlite:////absolute/path.db")
         return url
     if url.startswith(_POSTGRESQL):
-        parts = split(url)
-        if not parts.hostname or not parts.path.strip("/"):
-            raise ValueError("must name a host and a database: postgresql://user:password@host:5432/database")
-        return "postgresql://" + url.split("://", 1)[1]
+        return _postgresql_url(url)
+    if url.startswith(("postgresql+", "postgres+")):
+        raise ValueError("must begin with postgresql://, without a driver's name")
     raise ValueError("must begin with sqlite:/// (three slashes, then the path) or postgresql://")
+
+
+def _postgresql_url(url: str) -> str:
+    parts = _split_unchecked(url)
+    hosts = parts.netloc.rpartition("@")[2]
+    options = dict(parse_qsl(parts.query))
+    named = options.keys() & {"dbname", "database"} or parts.path.strip("/")
+    if not (hosts or options.get("host")) or not named:
+        raise ValueError(
+            "must name a host and a database: postgresql://user:password@host:5432/database, or"
+            " postgresql:///database?host=/run/postgresql for a socket on this machine"
+        )
+    if not all(_HOST_AND_PORT.fullmatch(host) for host in hosts.split(",") if hosts):
+        raise ValueError(_NO_URL)
+    if unknown := sorted(options.keys() & _UNKNOWN_TO_ASYNCPG):
+        raise ValueError(f"must not have {', '.join(unknown)} after the ?: asyncpg does not know it")
+    return "postgresql://" + url.split("://", 1)[1]
 
 
 def database_file(url: str) -> Path | None:
