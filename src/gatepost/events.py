@@ -228,6 +228,20 @@ class WorkerStopped(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
+class WorkerFoundDead(Event):
+    """Another worker gave no sign of life for too long, or its process is gone: what it had in flight is recovered."""
+
+    owner: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class WorkerRevived(Event):
+    """This worker lives and was held for dead by another: what it had in flight was taken from it."""
+
+    owner: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class MessagesRecovered(Event):
     """What a dead process had in flight: `due_again` were certainly not handed over, `unknown` may have been."""
 

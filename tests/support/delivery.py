@@ -10,7 +10,8 @@ from gatepost.clock import Clock
 from gatepost.database.connection import Database
 from gatepost.delivery.attempt import Desk
 from gatepost.delivery.ring import Ring
-from gatepost.delivery.worker import Chore, Prepare, Worker
+from gatepost.delivery.round import Prepare
+from gatepost.delivery.worker import Chore, Worker
 from gatepost.events import Event, Events
 from gatepost.mail.draft import Draft
 from gatepost.outbox.claim import Claimed
@@ -58,9 +59,12 @@ class Delivery:
         prepare: Prepare | None = None,
         chores: Sequence[Chore] = (),
         compose: Callable[[Claimed, Mapping[str, str], int], Envelope] = compose_plainly,
+        owner: str = "test",
+        **worker: Any,
     ) -> None:
         self.database = database
         self.clock = clock
+        self.owner = owner
         self.ring = Ring()
         self.events = Events()
         self.heard: list[Event] = []
@@ -71,9 +75,10 @@ class Delivery:
             desk,
             self.ring,
             prepare=prepare or (lambda tx, claimed, now_ms: {}),
-            owner="test",
+            owner=owner,
             slots=slots,
             chores=chores,
+            **worker,
         )
 
     def _hear(self, event: Event) -> None:

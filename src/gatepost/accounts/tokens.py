@@ -16,6 +16,7 @@ from sqlalchemy import Connection, RowMapping, bindparam, delete, insert, select
 
 from gatepost.accounts.keys import Keys
 from gatepost.accounts.tables import tokens
+from gatepost.database.batch import in_batch
 from gatepost.errors import BadToken
 from gatepost.outbox.cancel import cancel_waiting
 
@@ -68,6 +69,20 @@ _RENEW = (
     .values(expires_at=bindparam("until"))
     .returning(tokens.c.account_id, tokens.c.address_key, tokens.c.key_id)
 )
+_OPEN = (
+    tokens.c.account_id == bindparam("of_account"),
+    tokens.c.purpose.in_(bindparam("of_purposes", expanding=True)),
+    tokens.c.id != bindparam("spared"),
+    *_STILL_OPEN,
+)
+_FIND_OPEN = select(tokens.c.id).where(*_OPEN)
+_VOID_OPEN = update(tokens).where(*_OPEN).values(voided_at=bindparam("now_ms"))
+_OLD_WITHOUT_ACCOUNT = (
+    select(tokens.c.id)
+    .where(tokens.c.account_id.is_(None), tokens.c.created_at < bindparam("kept_since"))
+    .limit(bindparam("at_most"))
+)
+_PRUNE = delete(tokens).where(in_batch(tokens.c.id, _OLD_WITHOUT_ACCOUNT))
 
 
 def issue(
@@ -159,20 +174,30 @@ def use(tx: Connection, live: Live, now_ms: int) -> None:
         raise BadToken("used")
 
 
-def void(tx: Connection, account_id: uuid.UUID, purpose: Purpose | None, now_ms: int) -> None:
-    """Make an account's open tokens (of one purpose, or all) useless; cancel the messages that wait to carry them."""
-    query = update(tokens).where(tokens.c.account_id == account_id, *_STILL_OPEN)
-    if purpose is not None:
-        query = query.where(tokens.c.purpose == str(purpose))
-    voided = tx.execute(query.values(voided_at=now_ms).returning(tokens.c.id)).scalars().all()
-    cancel_waiting(tx, voided, "superseded", now_ms)
+def void(
+    tx: Connection, account_id: uuid.UUID | None, purpose: Purpose | None, now_ms: int, *, spare: bytes = b""
+) -> None:
+    """Make an account's open tokens (of one purpose, or all) useless; cancel the messages that wait to carry them.
+
+    The messages come first, as in the worker's claim: it takes a message and then renews its token.
+
+    Args:
+        tx: the transaction; it has taken the account.
+        account_id: whose; None voids nothing and costs the same.
+        purpose: None for all.
+        now_ms: wall time in milliseconds.
+        spare: the token that is being used: `use` it afterwards.
+    """
+    purposes = [str(one) for one in Purpose] if purpose is None else [str(purpose)]
+    which = {"of_account": account_id, "of_purposes": purposes, "spared": spare}
+    cancel_waiting(tx, tx.execute(_FIND_OPEN, which).scalars().all(), "superseded", now_ms)
+    tx.execute(_VOID_OPEN, which | {"now_ms": now_ms})
 
 
 def prune_tokens(tx: Connection, now_ms: int) -> int:
     """Delete up to PRUNE_BATCH tokens that never belonged to an account and are older than a week."""
     kept_since = now_ms - VOIDED_WITHOUT_ACCOUNT_KEPT_S * 1000
-    old = select(tokens.c.id).where(tokens.c.account_id.is_(None), tokens.c.created_at < kept_since).limit(PRUNE_BATCH)
-    return tx.execute(delete(tokens).where(tokens.c.id.in_(old))).rowcount
+    return tx.execute(_PRUNE, {"kept_since": kept_since, "at_most": PRUNE_BATCH}).rowcount
 
 
 def _closed(row: RowMapping, now_ms: int) -> str | None:

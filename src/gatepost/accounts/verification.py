@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, delete, select, update
 
 from gatepost.accounts import messages, tokens
-from gatepost.accounts.account import COLUMNS, Account, AccountRow, as_account, find_by_id, find_by_key, public
+from gatepost.accounts.account import COLUMNS, Account, AccountRow, as_account, public, take_by_key, take_by_token
 from gatepost.accounts.gate import Gate
 from gatepost.accounts.passwords import password_problem
 from gatepost.accounts.tables import accounts, candidates
@@ -62,7 +62,7 @@ async def request_verification(gate: Gate, *, email: str, request_id: str) -> No
     now_ms = gate.clock.now_ms()
 
     def work(tx: Connection) -> VerificationRequested:
-        account = find_by_key(tx, address.key)
+        account = take_by_key(tx, address.key)
         skip = _why_not(tx, account, now_ms)
         stored = promise(
             tx,
@@ -98,16 +98,19 @@ async def hash_new_password(gate: Gate, password: str, purpose: Purpose, present
     return await gate.passwords.hash(password)
 
 
-def addressed(tx: Connection, live: tokens.Live) -> AccountRow:
-    """The account of a proved token, if the token was mailed to the address the account has now.
+def redeemable(
+    tx: Connection, gate: Gate, purpose: Purpose, presented: tokens.Presented, now_ms: int
+) -> tuple[tokens.Live, AccountRow]:
+    """Take the account a token was mailed for, then prove the token: of many calls at once one goes on.
 
     Raises:
-        BadToken: the account is gone or its address is another one.
+        BadToken: the token is bad, or the account's address is no longer the one it was mailed to.
     """
-    account = find_by_id(tx, live.account_id)
+    account = take_by_token(tx, presented.id)
+    live = tokens.prove(tx, gate.keys, purpose, presented, now_ms)
     if account is None or account.address_key != live.address_key:
         raise BadToken("address_changed")
-    return account
+    return live, account
 
 
 def waiting_candidates(tx: Connection, account_id: uuid.UUID) -> list[Candidate]:
@@ -146,14 +149,13 @@ async def _verify(gate: Gate, token: object, password: str | None, request_id: s
     now_ms = gate.clock.now_ms()
 
     def work(tx: Connection) -> AccountRow | None:
-        live = tokens.prove(tx, gate.keys, Purpose.VERIFICATION, presented, now_ms)
-        account = addressed(tx, live)
+        live, account = redeemable(tx, gate, Purpose.VERIFICATION, presented, now_ms)
         waited = waiting_candidates(tx, account.id)
         password_hash = chosen or (waited[0].password_hash if len(waited) == 1 else None)
         if password_hash is None:
             return None
+        tokens.void(tx, account.id, Purpose.VERIFICATION, now_ms, spare=live.id)
         tokens.use(tx, live, now_ms)
-        tokens.void(tx, account.id, Purpose.VERIFICATION, now_ms)
         return accept_proof(tx, gate, account, password_hash, waited, request_id)
 
     proved = await gate.database.write(work)

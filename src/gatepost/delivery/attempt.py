@@ -18,11 +18,10 @@ from gatepost.outbox.give_back import given_back
 from gatepost.outbox.lifecycle import State
 from gatepost.outbox.settle import Try, Verdict, is_settled, mark_committing, settle
 from gatepost.outbox.unknown import perhaps_taken
-from gatepost.transport.reply import Outcome, Reply
+from gatepost.transport.reply import Outcome, Reply, enhanced_status, one_line
 from gatepost.transport.transport import Envelope, Progress, Transport
 
 SETTLE_RETRY_S = 1.0
-REPLY_TEXT_CHARACTERS = 500
 
 
 # Makes the RFC 5322 message of a claimed row and the values prepared for it, at a wall time in milliseconds.
@@ -116,9 +115,9 @@ class Attempt:
                 outcome=str(reply.outcome),
                 phase=str(reply.phase),
                 reply_code=reply.code if reply.code is not None and 200 <= reply.code <= 599 else None,
-                enhanced_status=reply.enhanced_status,
-                reply_text=reply.text[:REPLY_TEXT_CHARACTERS] or None,
-                server=reply.server,
+                enhanced_status=enhanced_status(reply.enhanced_status or ""),
+                reply_text=_storable(reply.text),
+                server=_storable(reply.server),
                 started_at=self._started_at,
                 duration_ms=self._duration_ms(),
             ),
@@ -131,8 +130,8 @@ class Attempt:
         return Try(
             outcome=outcome,
             phase=str(self.progress.phase),
-            reply_text=text[:REPLY_TEXT_CHARACTERS],
-            server=self.progress.server,
+            reply_text=_storable(text),
+            server=_storable(self.progress.server),
             started_at=self._started_at,
             duration_ms=self._duration_ms(),
         )
@@ -157,7 +156,8 @@ class Attempt:
     def _settling(self) -> Callable[[Connection], bool]:
         claimed, verdict, tried, now_ms = self.claimed, self.verdict, self.tried, self._desk.clock.now_ms()
         assert verdict is not None  # noqa: S101  # for the type checker
-        return lambda tx: settle(tx, claimed, verdict, tried, now_ms) or is_settled(tx, claimed)
+        assert tried is not None  # noqa: S101
+        return lambda tx: settle(tx, claimed, verdict, tried, now_ms) or is_settled(tx, claimed, tried)
 
     def _lost(self) -> None:
         self.over = True
@@ -175,6 +175,11 @@ class Attempt:
 
     def _duration_ms(self) -> int:
         return round((self._desk.clock.monotonic() - self._started) * 1000)
+
+
+def _storable(text: str | None) -> str | None:
+    """Whatever a server, a transport or a template said, in a form that every database takes (PostgreSQL: no NUL)."""
+    return one_line(text) or None if text else None
 
 
 def _not_composed(error: Exception) -> Verdict:

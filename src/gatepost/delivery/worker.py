@@ -1,30 +1,29 @@
 """The claim loop: looks for due messages when the bell rings, a slot frees or a second has passed."""
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+import random
+from collections.abc import Sequence
 from functools import partial
 from typing import Any, Protocol
 
 from sqlalchemy import Connection
 
 from gatepost.delivery.attempt import Attempt, Desk
-from gatepost.delivery.outcome_events import attempt_event
+from gatepost.delivery.heartbeat import Heartbeat
 from gatepost.delivery.ring import Ring
+from gatepost.delivery.round import Look, Prepare, Round
 from gatepost.errors import TryLater
-from gatepost.events import MessageEvent, MessagesPruned, MessagesRecovered, WorkerFailed, WorkerStarted, WorkerStopped
-from gatepost.outbox.claim import Claimed, Skip, allow_copies, claim
-from gatepost.outbox.give_back import recover
-from gatepost.outbox.lifecycle import State
-from gatepost.outbox.settle import Verdict, settle
+from gatepost.events import MessagesPruned, MessagesRecovered, WorkerFailed, WorkerStarted, WorkerStopped
+from gatepost.outbox.give_back import recover_strays
+from gatepost.outbox.settle import settle
+from gatepost.outbox.workers import HEARTBEAT_S
 from gatepost.signals import StopSign
 
 POLL_S = 1.0
+POLL_JITTER = 0.2  # many workers on one database must not look all at the same moment
+COPIES_EVERY_S = 1.0
 AFTER_FAILURE_S = 1.0
 CHORES_EVERY_S = 600.0
-
-# Renews the token of a claimed message and makes its link, in the claim's transaction.
-Prepare = Callable[[Connection, Claimed, int], Mapping[str, str] | Skip]
 
 
 class Chore(Protocol):
@@ -33,23 +32,20 @@ class Chore(Protocol):
     def __call__(self, tx: Connection, now_ms: int) -> int: ...
 
 
-@dataclass(frozen=True)
-class _Round:
-    """What one claim brought: messages to attempt, and messages that were settled without a try."""
-
-    ready: list[tuple[Claimed, Mapping[str, str]]]
-    settled: list[MessageEvent]
-
-    @property
-    def size(self) -> int:
-        return len(self.ready) + len(self.settled)
-
-
 class Worker:
     """Runs at most `slots` attempts at a time, and keeps nothing else in memory."""
 
     def __init__(
-        self, desk: Desk, ring: Ring, *, prepare: Prepare, owner: str, slots: int, chores: Sequence[Chore]
+        self,
+        desk: Desk,
+        ring: Ring,
+        *,
+        prepare: Prepare,
+        owner: str,
+        slots: int,
+        chores: Sequence[Chore],
+        poll_s: float = POLL_S,
+        heartbeat_s: float = HEARTBEAT_S,
     ) -> None:
         self._desk = desk
         self._ring = ring
@@ -57,12 +53,16 @@ class Worker:
         self._owner = owner
         self._slots = slots
         self._chores = chores
+        self._poll_s = poll_s
+        self._heartbeat_s = heartbeat_s
+        self._heartbeat = Heartbeat(desk, owner=owner, slots=slots, every_s=heartbeat_s, revived=ring.ring)
         self._chores_done = float("-inf")
         self._copies_at = float("-inf")
         self._under_way: dict[Attempt, asyncio.Task[None]] = {}
         self._stopping = False
         self._maybe_more = False
         self._astray = False  # a claim or an attempt broke off: rows may be ours without anybody working on them
+        self._strays_sought = desk.clock.monotonic()
         self._loop_task: asyncio.Task[None] | None = None
 
     @property
@@ -71,15 +71,21 @@ class Worker:
         return self._loop_task is not None and not self._loop_task.done() and not self._stopping
 
     async def start(self) -> None:
-        """Recover what a dead process left, then claim in the background."""
-        await self._recover()
+        """Enlist, recover what dead workers left, then claim in the background.
+
+        Raises:
+            TryLater: the database takes no writes.
+        """
+        await self._desk.database.listen(self._ring.ring)
+        await self._heartbeat.start()
         self._loop_task = asyncio.create_task(self._loop(), name="gatepost-worker")
         self._desk.events.emit(WorkerStarted(owner=self._owner, slots=self._slots))
 
     async def stop(self, grace_s: float, hurry: StopSign) -> None:
         """Claim no more, let attempts finish for `grace_s` seconds (or until `hurry` is set), break off the rest.
 
-        A try whose content has not begun is given back uncounted; one whose content has begun becomes `unknown`.
+        A try whose content has not begun is given back uncounted; one whose content has begun becomes `unknown`. The
+        worker leaves last: until then its rows are its own, afterwards they are anybody's.
         """
         self._stopping = True
         self._ring.ring()
@@ -88,6 +94,7 @@ class Worker:
         if self._under_way:
             await self._wait_for_attempts(grace_s, hurry)
         abandoned = await self._break_off()
+        await self._heartbeat.stop()
         self._desk.events.emit(WorkerStopped(owner=self._owner, abandoned=abandoned))
 
     async def _loop(self) -> None:
@@ -99,17 +106,23 @@ class Worker:
             except Exception as error:  # a bug of ours in one round must not end all mail
                 await self._failed(repr(error))
 
-    async def _recover(self) -> None:
+    async def _seek_strays(self) -> None:
         now_ms = self._desk.clock.now_ms()
         at_work = {attempt.claimed.id for attempt in self._under_way}
-        found = await self._desk.database.write(lambda tx: recover(tx, now_ms, spare=at_work))
+        found = await self._desk.database.write(lambda tx: recover_strays(tx, self._owner, at_work, now_ms))
         self._astray = False
-        if found.due_again or found.unknown:
+        self._strays_sought = self._desk.clock.monotonic()
+        if found.count:
             self._desk.events.emit(MessagesRecovered(due_again=found.due_again, unknown=found.unknown))
 
+    def _may_have_strays(self) -> bool:
+        # A commit whose connection broke may take effect later than our first look.
+        since_s = self._desk.clock.monotonic() - self._strays_sought
+        return self._astray or (self._desk.database.shared and since_s >= self._heartbeat_s)
+
     async def _turn(self) -> None:
-        if self._astray:
-            await self._recover()
+        if self._may_have_strays():
+            await self._seek_strays()
         free = self._slots - len(self._under_way)
         self._maybe_more = False
         if free > 0:
@@ -123,36 +136,25 @@ class Worker:
             self._maybe_more = True
         await self._do_chores()
         if not self._stopping:
-            await self._ring.wait(POLL_S)
+            await self._ring.wait(self._poll_s * random.uniform(1 - POLL_JITTER, 1 + POLL_JITTER))  # noqa: S311
 
-    async def _claim(self, free: int) -> _Round:
-        now_ms, now = self._desk.clock.now_ms(), self._desk.clock.monotonic()
-        # Their delays are counted in half minutes: looking for them in every claim would cost more than the claim.
-        copies_due = now >= self._copies_at
-
-        def work(tx: Connection) -> _Round:
-            found = _Round([], [])
-            if copies_due:
-                allow_copies(tx, now_ms)
-            for one in claim(tx, owner=self._owner, limit=free, now_ms=now_ms):
-                prepared = self._prepare(tx, one, now_ms) if one.expires_at > now_ms else None
-                if prepared is None:
-                    verdict = Verdict(state=State.EXPIRED, reason="expired", counted=False)
-                elif isinstance(prepared, Skip):
-                    verdict = Verdict(state=State.CANCELLED, reason=prepared.reason, counted=False)
-                else:
-                    found.ready.append((one, prepared))
-                    continue
-                settle(tx, one, verdict, None, now_ms)
-                found.settled.append(attempt_event(one, verdict, None, now_ms))
-            return found
-
-        found = await self._desk.database.write(work)
-        if copies_due:
-            self._copies_at = now + POLL_S
+    async def _claim(self, free: int) -> Round:
+        now = self._desk.clock.monotonic()
+        look = Look(
+            prepare=self._prepare,
+            owner=self._owner,
+            free=free,
+            now_ms=self._desk.clock.now_ms(),
+            while_alive=self._desk.database.shared,
+            # Their delays are counted in half minutes: looking for them in every claim would cost more than the claim.
+            copies=now >= self._copies_at,
+        )
+        found = await self._desk.database.write(look)
+        if look.copies:
+            self._copies_at = now + COPIES_EVERY_S
         return found
 
-    def _begin(self, found: _Round) -> None:
+    def _begin(self, found: Round) -> None:
         for event in found.settled:
             self._desk.events.emit(event)
         for claimed, values in found.ready:
@@ -195,7 +197,7 @@ class Worker:
             for attempt in await self._desk.database.write(work):
                 attempt.announce()
         except TryLater as error:
-            # The next start finds these rows owned by a dead process and recovers them.
+            # These rows are found with an owner that is gone, by another worker or at the next start.
             self._desk.events.emit(WorkerFailed(error=str(error), retry_in_s=0))
         return len(open_attempts)
 

@@ -34,6 +34,8 @@ LEVELS: Final[Mapping[type[events.Event], str]] = {
     events.WorkerStarted: DEBUG,
     events.WorkerFailed: ERROR,
     events.WorkerStopped: DEBUG,
+    events.WorkerFoundDead: WARNING,
+    events.WorkerRevived: WARNING,
     events.MessagesRecovered: WARNING,
     events.MessagesPruned: DEBUG,
 }

@@ -4,12 +4,18 @@ import json
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import Connection, RowMapping, and_, bindparam, select, update
+from sqlalchemy import Connection, RowMapping, Select, and_, bindparam, select, update
+from sqlalchemy.sql.dml import ReturningUpdate
 
+from gatepost.database.batch import in_batch
 from gatepost.mail.draft import IfUnknown, Priority
 from gatepost.outbox.lifecycle import State
 from gatepost.outbox.tables import IS_UNKNOWN_AND_DUE_LATER, IS_WAITING, messages
+from gatepost.outbox.workers import IS_ALIVE
+
+COPIES_AT_ONCE = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,22 +79,33 @@ _DUE = (
     .order_by(messages.c.due_at)
     .limit(bindparam("at_most"))
 )
-_CLAIM = (
-    update(messages)
-    .where(messages.c.id.in_(_DUE))
-    .values(
-        state=str(State.SENDING),
-        reason=None,
-        owner=bindparam("by"),
-        claim_number=messages.c.claim_number + 1,
-        started_at=bindparam("now_ms"),
+
+
+def _claim_of(due: Select[tuple[uuid.UUID]]) -> ReturningUpdate[Any]:
+    return (
+        update(messages)
+        .where(in_batch(messages.c.id, due))
+        .values(
+            state=str(State.SENDING),
+            reason=None,
+            owner=bindparam("by"),
+            claim_number=messages.c.claim_number + 1,
+            started_at=bindparam("now_ms"),
+        )
+        .returning(*CLAIM_COLUMNS)
     )
-    .returning(*CLAIM_COLUMNS)
-)
-_UNKNOWN_DUE = and_(IS_UNKNOWN_AND_DUE_LATER, messages.c.due_at <= bindparam("now_ms"))
+
+
+_CLAIM = _claim_of(_DUE)
+_CLAIM_WHILE_ALIVE = _claim_of(_DUE.where(IS_ALIVE))
+_COPY_IS_DUE = and_(IS_UNKNOWN_AND_DUE_LATER, messages.c.due_at <= bindparam("now_ms"))
+_FEW_COPIES = select(messages.c.id).where(_COPY_IS_DUE).limit(COPIES_AT_ONCE)
+_TOO_LATE = messages.c.expires_at <= bindparam("now_ms")
 # A copy that would come after the message's own end is not sent: it stays `unknown`, which is the truth about it.
-_GIVE_UP_COPIES = update(messages).where(_UNKNOWN_DUE, messages.c.expires_at <= bindparam("now_ms")).values(due_at=None)
-_ALLOW_COPIES = update(messages).where(_UNKNOWN_DUE).values(state=str(State.DEFERRED))
+_GIVE_UP_COPIES = update(messages).where(in_batch(messages.c.id, _FEW_COPIES.where(_TOO_LATE))).values(due_at=None)
+_ALLOW_COPIES = (
+    update(messages).where(in_batch(messages.c.id, _FEW_COPIES.where(~_TOO_LATE))).values(state=str(State.DEFERRED))
+)
 
 
 def allow_copies(tx: Connection, now_ms: int) -> None:
@@ -98,14 +115,26 @@ def allow_copies(tx: Connection, now_ms: int) -> None:
     tx.execute(_ALLOW_COPIES, now)
 
 
-def claim(tx: Connection, *, owner: str, limit: int, now_ms: int) -> list[Claimed]:
-    """Move up to `limit` due messages to `sending` and return them, the most urgent and oldest first."""
+def claim(tx: Connection, *, owner: str, limit: int, now_ms: int, while_alive: bool = False) -> list[Claimed]:
+    """Move up to `limit` due messages to `sending` and return them, the most urgent and oldest first.
+
+    Of several workers that claim at once each gets other messages; none waits for another.
+
+    Args:
+        tx: the transaction.
+        owner: who claims.
+        limit: free slots.
+        now_ms: wall time in milliseconds.
+        while_alive: claim nothing unless the claimer's row in `workers` is fresh. A must where several processes
+            share the database: what a worker claims that others hold for dead would be taken from it again at once.
+    """
+    statement = _CLAIM_WHILE_ALIVE if while_alive else _CLAIM
     claimed: list[Claimed] = []
     for priority in Priority:
         if len(claimed) == limit:
             break
         wanted = {"of_priority": int(priority), "at_most": limit - len(claimed), "by": owner, "now_ms": now_ms}
-        rows = tx.execute(_CLAIM, wanted).mappings().all()
+        rows = tx.execute(statement, wanted).mappings().all()
         claimed.extend(sorted(map(as_claimed, rows), key=lambda one: one.id))
     return claimed
 

@@ -1,25 +1,39 @@
 """Messages whose worker is gone: given back by itself at a stop, or recovered after its death."""
 
 import uuid
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, RowMapping, bindparam, exists, select
 
 from gatepost.mail.draft import IfUnknown
 from gatepost.outbox.claim import CLAIM_COLUMNS, as_claimed
 from gatepost.outbox.lifecycle import State
 from gatepost.outbox.settle import Try, Verdict, settle
-from gatepost.outbox.tables import IS_IN_FLIGHT, messages
+from gatepost.outbox.tables import IS_IN_FLIGHT, messages, workers
 from gatepost.outbox.unknown import perhaps_taken
+
+RECOVERED_AT_ONCE = 500
+
+# Rows that others hold are left to them: the same dead worker's next recoverer, or the worker itself, late but alive.
+_IN_FLIGHT = select(*CLAIM_COLUMNS, messages.c.state, messages.c.started_at).with_for_update(skip_locked=True)
+_NOBODYS = _IN_FLIGHT.where(IS_IN_FLIGHT, ~exists().where(workers.c.owner == messages.c.owner)).limit(RECOVERED_AT_ONCE)
+_STILL_THERE = select(workers.c.owner).where(workers.c.owner.in_(bindparam("of_owners", expanding=True)))
+_OF_OWNER = (IS_IN_FLIGHT, messages.c.owner == bindparam("of_owner"))
+_OWN = select(messages.c.id).where(*_OF_OWNER)
+_OWN_AMONG = _IN_FLIGHT.where(*_OF_OWNER, messages.c.id.in_(bindparam("of_ids", expanding=True)))
 
 
 @dataclass(frozen=True)
 class Recovered:
-    """What dead workers had in flight: how many are due again, how many may have been taken."""
+    """What nobody worked on any more: how many are due again, how many may have been taken."""
 
     due_again: int
     unknown: int
+
+    @property
+    def count(self) -> int:
+        return self.due_again + self.unknown
 
 
 def given_back(now_ms: int, reason: str) -> Verdict:
@@ -27,18 +41,40 @@ def given_back(now_ms: int, reason: str) -> Verdict:
     return Verdict(state=State.QUEUED, reason=reason, due_at=now_ms, counted=False)
 
 
-def recover(tx: Connection, now_ms: int, spare: Collection[uuid.UUID] = ()) -> Recovered:
-    """Settle everything that is owned by a worker, except `spare`. The caller knows that nobody works on the rest.
+def recover(tx: Connection, now_ms: int) -> Recovered:
+    """Settle up to RECOVERED_AT_ONCE messages in flight whose owner is not in `workers` (any more).
 
     `sending` was certainly not handed over and is due at once; `committing` may have been, its policy decides.
     """
-    rows = (
-        tx.execute(select(*CLAIM_COLUMNS, messages.c.state, messages.c.started_at).where(IS_IN_FLIGHT)).mappings().all()
-    )
+    rows = tx.execute(_NOBODYS).mappings().all()
+    if not rows:
+        return Recovered(0, 0)
+    # Looked at again, now that nobody can change these rows: one may have been claimed by a worker that enlisted
+    # after the first look.
+    owners = sorted({row["owner"] for row in rows})
+    alive = set(tx.execute(_STILL_THERE, {"of_owners": owners}).scalars())
+    return _settle_all(tx, (row for row in rows if row["owner"] not in alive), now_ms)
+
+
+def recover_strays(tx: Connection, owner: str, at_work: Collection[uuid.UUID], now_ms: int) -> Recovered:
+    """Settle what `owner` has in flight and does not work on: a claim whose answer was lost, an attempt a bug ended.
+
+    Args:
+        tx: the transaction.
+        owner: the worker itself; it claims nothing meanwhile.
+        at_work: the messages of its attempts under way.
+        now_ms: wall time in milliseconds.
+    """
+    astray = [one for one in tx.execute(_OWN, {"of_owner": owner}).scalars() if one not in at_work]
+    if not astray:
+        return Recovered(0, 0)
+    rows = tx.execute(_OWN_AMONG, {"of_owner": owner, "of_ids": astray[:RECOVERED_AT_ONCE]}).mappings().all()
+    return _settle_all(tx, rows, now_ms)
+
+
+def _settle_all(tx: Connection, rows: Iterable[RowMapping], now_ms: int) -> Recovered:
     due_again = unknown = 0
     for row in rows:
-        if row["id"] in spare:
-            continue
         tried = Try(outcome="worker_died", started_at=row["started_at"])
         if row["state"] == State.SENDING:
             verdict = given_back(now_ms, "worker_died")

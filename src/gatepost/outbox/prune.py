@@ -1,18 +1,21 @@
 """Delete old rows, in bounded batches."""
 
-from sqlalchemy import Connection, delete, select
+from sqlalchemy import Connection, bindparam, delete, select
 
+from gatepost.database.batch import in_batch
 from gatepost.outbox.tables import HAS_NO_ACCOUNT, messages
 
 NO_ACCOUNT_KEPT_S = 7 * 24 * 3600
 BATCH = 500
 
+_OLD = (
+    select(messages.c.id)
+    .where(HAS_NO_ACCOUNT, messages.c.created_at < bindparam("kept_since"))
+    .limit(bindparam("at_most"))
+)
+_PRUNE = delete(messages).where(in_batch(messages.c.id, _OLD))
+
 
 def prune_no_account(tx: Connection, now_ms: int) -> int:
     """Delete up to BATCH rows about addresses without an account that are older than a week; returns how many."""
-    old = (
-        select(messages.c.id)
-        .where(HAS_NO_ACCOUNT, messages.c.created_at < now_ms - NO_ACCOUNT_KEPT_S * 1000)
-        .limit(BATCH)
-    )
-    return tx.execute(delete(messages).where(messages.c.id.in_(old))).rowcount
+    return tx.execute(_PRUNE, {"kept_since": now_ms - NO_ACCOUNT_KEPT_S * 1000, "at_most": BATCH}).rowcount

@@ -67,7 +67,9 @@ _MOVE = (
 )
 _REMEMBER = insert(attempts)
 _SETTLED_BEFORE = select(attempts.c.message).where(
-    attempts.c.message == bindparam("of_id"), attempts.c.claim_number == bindparam("of_claim_number")
+    attempts.c.message == bindparam("of_id"),
+    attempts.c.claim_number == bindparam("of_claim_number"),
+    attempts.c.outcome == bindparam("of_outcome"),
 )
 
 
@@ -116,11 +118,13 @@ def settle(tx: Connection, claimed: Claimed, verdict: Verdict, tried: Try | None
     return True
 
 
-def is_settled(tx: Connection, claimed: Claimed) -> bool:
-    """Whether this very try was settled before: by a write of ours whose answer was lost."""
-    return (
-        tx.execute(_SETTLED_BEFORE, {"of_id": claimed.id, "of_claim_number": claimed.claim_number}).first() is not None
-    )
+def is_settled(tx: Connection, claimed: Claimed, tried: Try) -> bool:
+    """Whether this very try was settled before, by a write of ours whose answer was lost.
+
+    By its outcome it is told from what was written in our place, by somebody who held us for dead.
+    """
+    this = {"of_id": claimed.id, "of_claim_number": claimed.claim_number, "of_outcome": tried.outcome}
+    return tx.execute(_SETTLED_BEFORE, this).first() is not None
 
 
 def _whose(claimed: Claimed) -> dict[str, Any]:

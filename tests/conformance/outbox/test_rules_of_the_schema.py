@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import update
 from sqlalchemy.exc import IntegrityError
 
-from gatepost.database.sqlite import SqliteDatabase
+from gatepost.database.connection import Database
 from gatepost.mail.draft import Draft
 from gatepost.outbox.enqueue import enqueue
 from gatepost.outbox.lifecycle import BIRTHS, IN_FLIGHT, MOVES, State
@@ -41,7 +41,7 @@ def _path_to(wanted: State) -> list[State]:
 
 
 @pytest.mark.parametrize("before", [state for state in State if state is not State.SUPPRESSED])
-async def test_the_database_lets_a_message_move_only_where_it_may(database: SqliteDatabase, before: State) -> None:
+async def test_the_database_lets_a_message_move_only_where_it_may(database: Database, before: State) -> None:
     """From every state, each of the thirteen updates succeeds exactly when the table of moves says so."""
     for after in State:
         if after is before:
@@ -67,7 +67,7 @@ async def test_the_database_lets_a_message_move_only_where_it_may(database: Sqli
 
 
 @pytest.mark.parametrize("state", list(State))
-async def test_a_message_is_born_queued_or_decided(database: SqliteDatabase, state: State) -> None:
+async def test_a_message_is_born_queued_or_decided(database: Database, state: State) -> None:
     """Nobody can insert a message that claims to be accepted."""
 
     def work(tx: Any) -> None:
@@ -111,7 +111,7 @@ async def test_a_message_is_born_queued_or_decided(database: SqliteDatabase, sta
         ({"expires_at": 0}, "expires_after_creation"),
     ],
 )
-async def test_a_row_that_breaks_a_rule_is_refused(database: SqliteDatabase, change: dict[str, Any], rule: str) -> None:
+async def test_a_row_that_breaks_a_rule_is_refused(database: Database, change: dict[str, Any], rule: str) -> None:
     """Each CHECK says no to the row it was written against."""
 
     def work(tx: Any) -> None:

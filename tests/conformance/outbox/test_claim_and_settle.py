@@ -5,12 +5,12 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from gatepost.database.sqlite import SqliteDatabase
+from gatepost.database.connection import Database
 from gatepost.mail.draft import Draft, IfUnknown, Priority
 from gatepost.outbox.claim import Claimed, allow_copies, claim
 from gatepost.outbox.depths import depths
 from gatepost.outbox.enqueue import enqueue
-from gatepost.outbox.give_back import Recovered, given_back, recover
+from gatepost.outbox.give_back import Recovered, given_back, recover, recover_strays
 from gatepost.outbox.lifecycle import State
 from gatepost.outbox.search import find
 from gatepost.outbox.settle import Try, Verdict, mark_committing, settle
@@ -25,13 +25,13 @@ def _draft(**changes: Any) -> Draft:
     return Draft(**(fields | changes))
 
 
-async def _enqueue(database: SqliteDatabase, *drafts: Draft, now_ms: int = NOW_MS) -> list[Any]:
+async def _enqueue(database: Database, *drafts: Draft, now_ms: int = NOW_MS) -> list[Any]:
     return await database.write(
         lambda tx: [enqueue(tx, draft, now_ms=now_ms, domain="gatepost.example").id for draft in drafts]
     )
 
 
-async def _claim(database: SqliteDatabase, limit: int = 10, now_ms: int = NOW_MS) -> list[Claimed]:
+async def _claim(database: Database, limit: int = 10, now_ms: int = NOW_MS) -> list[Claimed]:
     def work(tx: Any) -> list[Claimed]:
         allow_copies(tx, now_ms)
         return claim(tx, owner="worker-1", limit=limit, now_ms=now_ms)
@@ -39,33 +39,33 @@ async def _claim(database: SqliteDatabase, limit: int = 10, now_ms: int = NOW_MS
     return await database.write(work)
 
 
-async def _state(database: SqliteDatabase, row_id: Any) -> str:
+async def _state(database: Database, row_id: Any) -> str:
     found = await database.read(lambda connection: find(connection, row_id))
     assert found is not None
     return found.message.state
 
 
-async def test_a_worker_gets_no_more_than_it_has_slots_for(database: SqliteDatabase) -> None:
+async def test_a_worker_gets_no_more_than_it_has_slots_for(database: Database) -> None:
     """What waits beyond the free slots stays in the database."""
     await _enqueue(database, *[_draft() for _ in range(5)])
     assert [3, 2, 0] == [len(await _claim(database, limit)) for limit in (3, 10, 10)]
 
 
-async def test_the_urgent_go_first_and_the_oldest_of_them(database: SqliteDatabase) -> None:
+async def test_the_urgent_go_first_and_the_oldest_of_them(database: Database) -> None:
     """Somebody waits in front of a screen for a verification, nobody for a welcome."""
     first = await _enqueue(database, _draft(), _draft(), now_ms=NOW_MS - 2)
     urgent = await _enqueue(database, _draft(priority=Priority.URGENT), now_ms=NOW_MS - 1)
     assert [*urgent, *first] == [one.id for one in await _claim(database)]
 
 
-async def test_a_message_is_not_claimed_before_it_is_due(database: SqliteDatabase) -> None:
+async def test_a_message_is_not_claimed_before_it_is_due(database: Database) -> None:
     """Due is by the clock that is handed in."""
     await _enqueue(database, _draft(), now_ms=NOW_MS + 1)
     assert [] == await _claim(database)
     assert 1 == len(await _claim(database, now_ms=NOW_MS + 1))
 
 
-async def test_every_claim_raises_the_claim_number(database: SqliteDatabase) -> None:
+async def test_every_claim_raises_the_claim_number(database: Database) -> None:
     """The number is the fence: an older claim of the same message can no longer write."""
     await _enqueue(database, _draft())
     (first,) = await _claim(database)
@@ -77,7 +77,7 @@ async def test_every_claim_raises_the_claim_number(database: SqliteDatabase) -> 
     assert await database.write(lambda tx: mark_committing(tx, second))
 
 
-async def test_another_owner_can_neither_mark_nor_settle(database: SqliteDatabase) -> None:
+async def test_another_owner_can_neither_mark_nor_settle(database: Database) -> None:
     """A worker settles only what is still its own."""
     await _enqueue(database, _draft())
     (ours,) = await _claim(database)
@@ -86,7 +86,7 @@ async def test_another_owner_can_neither_mark_nor_settle(database: SqliteDatabas
     assert not await database.write(lambda tx: settle(tx, theirs, Verdict(state=State.FAILED), None, NOW_MS))
 
 
-async def test_a_settled_try_is_remembered_with_everything_the_server_said(database: SqliteDatabase) -> None:
+async def test_a_settled_try_is_remembered_with_everything_the_server_said(database: Database) -> None:
     """Support reads number, phase, outcome, codes, text, server and duration from the row."""
     (row_id,) = await _enqueue(database, _draft())
     (claimed,) = await _claim(database)
@@ -119,7 +119,7 @@ async def test_a_settled_try_is_remembered_with_everything_the_server_said(datab
     assert ("deferred", 1, NOW_MS + 5_000) == (found.message.state, found.message.attempts, found.message.due_at)
 
 
-async def test_a_try_that_is_given_back_does_not_count(database: SqliteDatabase) -> None:
+async def test_a_try_that_is_given_back_does_not_count(database: Database) -> None:
     """A stop of ours is not the message's fault; the row still says that it happened."""
     (row_id,) = await _enqueue(database, _draft())
     (claimed,) = await _claim(database)
@@ -130,7 +130,7 @@ async def test_a_try_that_is_given_back_does_not_count(database: SqliteDatabase)
     assert ("queued", 0, None) == (found.message.state, found.message.attempts, found.attempts[0].number)
 
 
-async def test_what_a_dead_worker_was_sending_is_due_at_once(database: SqliteDatabase) -> None:
+async def test_what_a_dead_worker_was_sending_is_due_at_once(database: Database) -> None:
     """It was certainly not handed over, so it goes out again without a copy."""
     (row_id,) = await _enqueue(database, _draft())
     await _claim(database)
@@ -141,7 +141,7 @@ async def test_what_a_dead_worker_was_sending_is_due_at_once(database: SqliteDat
 
 @pytest.mark.parametrize(("policy", "copied"), [(IfUnknown.AGAIN, True), (IfUnknown.NEVER_TWICE, False)])
 async def test_what_a_dead_worker_may_have_handed_over_is_unknown(
-    database: SqliteDatabase, policy: IfUnknown, copied: bool
+    database: Database, policy: IfUnknown, copied: bool
 ) -> None:
     """The template's policy decides whether a copy goes out 30 s later."""
     (row_id,) = await _enqueue(database, _draft(if_unknown=policy))
@@ -153,7 +153,7 @@ async def test_what_a_dead_worker_may_have_handed_over_is_unknown(
     assert copied == (len(await _claim(database, now_ms=NOW_MS + 30_000)) == 1)
 
 
-async def test_a_message_stays_unknown_after_two_copies(database: SqliteDatabase) -> None:
+async def test_a_message_stays_unknown_after_two_copies(database: Database) -> None:
     """30 s and 10 min later, then a person must look; each copy keeps the Message-ID."""
     (row_id,) = await _enqueue(database, _draft())
     seen, now_ms = [], NOW_MS
@@ -169,7 +169,7 @@ async def test_a_message_stays_unknown_after_two_copies(database: SqliteDatabase
     assert "unknown" == await _state(database, row_id)
 
 
-async def test_no_copy_goes_out_after_the_message_has_expired(database: SqliteDatabase) -> None:
+async def test_no_copy_goes_out_after_the_message_has_expired(database: Database) -> None:
     """It stays unknown, which is the truth; a late copy would only puzzle."""
     (row_id,) = await _enqueue(database, _draft(expires_in_s=20))
     (claimed,) = await _claim(database)
@@ -179,28 +179,15 @@ async def test_no_copy_goes_out_after_the_message_has_expired(database: SqliteDa
     assert "unknown" == await _state(database, row_id)
 
 
-async def test_recovery_spares_what_somebody_works_on(database: SqliteDatabase) -> None:
+async def test_recovery_spares_what_somebody_works_on(database: Database) -> None:
     """A worker that lost track of one message does not give back the others."""
     await _enqueue(database, _draft(), _draft())
     kept, lost = await _claim(database)
-    assert Recovered(1, 0) == await database.write(lambda tx: recover(tx, NOW_MS, spare={kept.id}))
+    assert Recovered(1, 0) == await database.write(lambda tx: recover_strays(tx, "worker-1", {kept.id}, NOW_MS))
     assert ("sending", "queued") == (await _state(database, kept.id), await _state(database, lost.id))
 
 
-async def test_the_claim_reads_only_what_is_due(database: SqliteDatabase) -> None:
-    """Its plan searches the index of due messages and never walks through the table, however much waits."""
-
-    def plan(tx: Any) -> str:
-        query = (
-            "EXPLAIN QUERY PLAN SELECT id FROM messages WHERE state IN ('deferred', 'queued')"
-            " AND priority = 0 AND due_at <= 5 ORDER BY due_at LIMIT 4"
-        )
-        return " / ".join(row[3] for row in tx.exec_driver_sql(query))
-
-    assert (await database.read(plan)).endswith("INDEX ix_messages_due (priority=? AND due_at<?)")
-
-
-async def test_depths_count_every_state_and_find_the_oldest(database: SqliteDatabase) -> None:
+async def test_depths_count_every_state_and_find_the_oldest(database: Database) -> None:
     """What /metrics shows is what the table holds."""
     await _enqueue(database, _draft(), now_ms=NOW_MS - 10)
     await _enqueue(database, _draft(), _draft())

@@ -1,13 +1,12 @@
 """The worker against a real SMTP server: what it does with what the server says, and how it stops."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from typing import TypeVar
 
 import pytest
 
 from gatepost.database.connection import Database, Work
-from gatepost.database.sqlite import SqliteDatabase
 from gatepost.delivery import attempt, worker
 from gatepost.errors import DatabaseUnavailable, InvalidRecipient, TemplateError
 from gatepost.events import (
@@ -42,7 +41,7 @@ async def server() -> AsyncIterator[SubmissionServer]:
 
 
 @pytest.fixture
-def delivery(database: SqliteDatabase, server: SubmissionServer, clock: MovableClock) -> Delivery:
+def delivery(database: Database, server: SubmissionServer, clock: MovableClock) -> Delivery:
     """A worker of 8 slots in front of it."""
     return Delivery(database, smtp_to(server.port), clock)
 
@@ -214,7 +213,7 @@ async def test_a_stop_lets_attempts_finish_within_the_grace(delivery: Delivery, 
 
 
 async def test_a_stopping_worker_claims_nothing_more(
-    database: SqliteDatabase, server: SubmissionServer, clock: MovableClock
+    database: Database, server: SubmissionServer, clock: MovableClock
 ) -> None:
     """One slot, ten waiting, one in flight: nine are still queued after the stop."""
     delivery = Delivery(database, smtp_to(server.port), clock, slots=1)
@@ -228,7 +227,7 @@ async def test_a_stopping_worker_claims_nothing_more(
 
 
 async def test_a_message_its_template_cannot_make_is_held(
-    database: SqliteDatabase, server: SubmissionServer, clock: MovableClock
+    database: Database, server: SubmissionServer, clock: MovableClock
 ) -> None:
     """A mistake of ours in a template stops this message, not the worker, and loses nothing."""
 
@@ -245,7 +244,7 @@ async def test_a_message_its_template_cannot_make_is_held(
 
 
 async def test_a_poisoned_recipient_never_reaches_the_wire(
-    database: SqliteDatabase, server: SubmissionServer, clock: MovableClock
+    database: Database, server: SubmissionServer, clock: MovableClock
 ) -> None:
     """Whatever stands in the row: no MAIL, the message failed."""
 
@@ -261,7 +260,7 @@ async def test_a_poisoned_recipient_never_reaches_the_wire(
 
 
 async def test_what_is_not_wanted_any_more_is_cancelled_without_a_try(
-    database: SqliteDatabase, server: SubmissionServer, clock: MovableClock
+    database: Database, server: SubmissionServer, clock: MovableClock
 ) -> None:
     """Its token was used: cancelled as superseded, in the claim's own transaction."""
     delivery = Delivery(database, smtp_to(server.port), clock, prepare=lambda tx, claimed, now_ms: Skip("superseded"))
@@ -273,7 +272,7 @@ async def test_what_is_not_wanted_any_more_is_cancelled_without_a_try(
 
 
 async def test_what_a_dead_process_left_goes_out_after_the_start(
-    delivery: Delivery, server: SubmissionServer, database: SqliteDatabase
+    delivery: Delivery, server: SubmissionServer, database: Database
 ) -> None:
     """Owned by somebody whose lock is gone: recovered before the first claim."""
     (row_id,) = await delivery.enqueue()
@@ -292,7 +291,7 @@ async def test_what_a_dead_process_left_goes_out_after_the_start(
 
 
 async def test_chores_are_done_at_the_start_and_every_ten_minutes(
-    database: SqliteDatabase, server: SubmissionServer, clock: MovableClock
+    database: Database, server: SubmissionServer, clock: MovableClock
 ) -> None:
     """Old rows are deleted beside the mail, in transactions of their own."""
     delivery = Delivery(database, smtp_to(server.port), clock, chores=(lambda tx, now_ms: 3,))
@@ -305,7 +304,7 @@ async def test_chores_are_done_at_the_start_and_every_ten_minutes(
 
 
 async def test_a_stolen_claim_is_noticed_before_the_content(
-    delivery: Delivery, server: SubmissionServer, database: SqliteDatabase
+    delivery: Delivery, server: SubmissionServer, database: Database
 ) -> None:
     """Somebody else owns the row by the time of the mark: the dialogue is broken off, nothing is written."""
     reached = _reached(server, Step.CONNECT)
@@ -337,8 +336,10 @@ async def _wait(reached: asyncio.Event) -> None:
 class AnswersLost(Database):
     """A real database whose next answers never arrive: the commit is durable and nobody is told."""
 
-    def __init__(self, database: SqliteDatabase) -> None:
+    def __init__(self, database: Database) -> None:
         self.url = database.url
+        self.shared = database.shared
+        self.warnings = database.warnings
         self.answers_to_lose = 0
         self._database = database
 
@@ -355,12 +356,15 @@ class AnswersLost(Database):
     async def ready(self) -> None:
         await self._database.ready()
 
+    async def listen(self, ring: Callable[[], None]) -> None:
+        await self._database.listen(ring)
+
     async def close(self) -> None:
         await self._database.close()
 
 
 async def test_a_claim_nobody_heard_of_is_found_again(
-    database: SqliteDatabase, server: SubmissionServer, clock: MovableClock, monkeypatch: pytest.MonkeyPatch
+    database: Database, server: SubmissionServer, clock: MovableClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The commit of a claim was durable, its answer was lost: the messages are ours and nobody works on them."""
     monkeypatch.setattr(worker, "AFTER_FAILURE_S", 0.01)
@@ -377,7 +381,7 @@ async def test_a_claim_nobody_heard_of_is_found_again(
 
 
 async def test_a_result_whose_answer_is_lost_is_written_once(
-    database: SqliteDatabase, server: SubmissionServer, clock: MovableClock, monkeypatch: pytest.MonkeyPatch
+    database: Database, server: SubmissionServer, clock: MovableClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The attempt asks again, finds its own row, and tells of the acceptance: one copy, one attempt, one event."""
     monkeypatch.setattr(attempt, "SETTLE_RETRY_S", 0.01)

@@ -1,0 +1,115 @@
+"""The heartbeat: proves that this worker lives, and recovers what workers had in flight that are gone.
+
+It has a task of its own, so that it goes on while every slot is busy and the claim loop waits.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Callable
+from typing import TypeVar
+
+from sqlalchemy import Connection
+
+from gatepost.delivery.attempt import Desk
+from gatepost.errors import TryLater
+from gatepost.events import MessagesRecovered, WorkerFailed, WorkerFoundDead, WorkerRevived
+from gatepost.outbox.give_back import RECOVERED_AT_ONCE, Recovered, recover
+from gatepost.outbox.workers import beat, enlist, leave, strike_out_dead
+
+AFTER_FAILURE_S = 1.0
+
+T = TypeVar("T")
+
+
+class Heartbeat:
+    """Keeps one worker's row in `workers`.
+
+    Args:
+        desk: the database, the clock and the events.
+        owner: the worker's name.
+        slots: for its row.
+        every_s: seconds between two beats; nobody beats where this process alone may write.
+        revived: called when this worker was held for dead and has enlisted again.
+    """
+
+    def __init__(self, desk: Desk, *, owner: str, slots: int, every_s: float, revived: Callable[[], None]) -> None:
+        self._desk = desk
+        self._owner = owner
+        self._slots = slots
+        self._every_s = every_s
+        self._revived = revived
+        self._stopping = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Enlist, recover, and beat from now on.
+
+        Raises:
+            TryLater: the row could not be written.
+        """
+        await self._enlist()
+        await self._recover()
+        if self._desk.database.shared:
+            self._task = asyncio.create_task(self._run(), name="gatepost-heartbeat")
+
+    async def stop(self) -> None:
+        """Beat no more and leave: what is still owned, because it could not be given back, is recovered by others."""
+        self._stopping.set()
+        if self._task is not None:
+            await self._task
+        try:
+            await self._desk.database.write(lambda tx: leave(tx, self._owner))
+        except Exception as error:  # then the others find it dead
+            self._failed(error, 0)
+
+    async def _run(self) -> None:
+        wait_s = self._every_s
+        while not await self._stopped_within(wait_s):
+            try:
+                await self._beat()
+                await self._recover()
+            except Exception as error:  # whatever happened, the next beat must come
+                wait_s = min(AFTER_FAILURE_S, self._every_s)
+                self._failed(error, wait_s)
+            else:
+                wait_s = self._every_s
+
+    async def _beat(self) -> None:
+        # Alone in its transaction: nothing that fails besides may make a living worker look dead.
+        if not await self._desk.database.write(lambda tx: beat(tx, self._owner)):
+            await self._enlist()
+            self._desk.events.emit(WorkerRevived(owner=self._owner))
+            self._revived()
+
+    async def _enlist(self) -> None:
+        alone = not self._desk.database.shared
+        self._tell(await self._desk.database.write(lambda tx: enlist(tx, self._owner, self._slots, alone=alone)))
+
+    async def _recover(self) -> None:
+        now_ms = self._desk.clock.now_ms()
+
+        def work(tx: Connection) -> tuple[list[str], Recovered]:
+            return strike_out_dead(tx), recover(tx, now_ms)
+
+        while True:
+            dead, found = await self._desk.database.write(work)
+            self._tell(dead)
+            if found.count:
+                self._desk.events.emit(MessagesRecovered(due_again=found.due_again, unknown=found.unknown))
+            if found.count < RECOVERED_AT_ONCE:
+                return
+
+    async def _stopped_within(self, seconds: float) -> bool:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._stopping.wait()
+        return self._stopping.is_set()
+
+    def _tell(self, dead: list[str]) -> None:
+        for owner in dead:
+            self._desk.events.emit(WorkerFoundDead(owner=owner))
+
+    def _failed(self, error: Exception, retry_in_s: float) -> None:
+        self._desk.events.emit(
+            WorkerFailed(error=str(error) if isinstance(error, TryLater) else repr(error), retry_in_s=retry_in_s)
+        )

@@ -1,0 +1,60 @@
+"""One look at the outbox: what a worker may attempt now, and what is settled without a try."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from sqlalchemy import Connection
+
+from gatepost.delivery.outcome_events import attempt_event
+from gatepost.events import MessageEvent
+from gatepost.outbox.claim import Claimed, Skip, allow_copies, claim
+from gatepost.outbox.lifecycle import State
+from gatepost.outbox.settle import Verdict, settle
+
+# Renews the token of a claimed message and makes its link, in the claim's transaction.
+Prepare = Callable[[Connection, Claimed, int], Mapping[str, str] | Skip]
+
+
+@dataclass(frozen=True)
+class Round:
+    """What one claim brought: messages to attempt, and messages that were settled without a try."""
+
+    ready: list[tuple[Claimed, Mapping[str, str]]]
+    settled: list[MessageEvent]
+
+    @property
+    def size(self) -> int:
+        return len(self.ready) + len(self.settled)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Look:
+    """A work that claims and prepares up to `free` messages; for the arguments see `claim`.
+
+    Args:
+        copies: also make those due again that the server may have taken.
+    """
+
+    prepare: Prepare
+    owner: str
+    free: int
+    now_ms: int
+    while_alive: bool
+    copies: bool
+
+    def __call__(self, tx: Connection) -> Round:
+        found = Round([], [])
+        if self.copies:
+            allow_copies(tx, self.now_ms)
+        for one in claim(tx, owner=self.owner, limit=self.free, now_ms=self.now_ms, while_alive=self.while_alive):
+            prepared = self.prepare(tx, one, self.now_ms) if one.expires_at > self.now_ms else None
+            if prepared is None:
+                verdict = Verdict(state=State.EXPIRED, reason="expired", counted=False)
+            elif isinstance(prepared, Skip):
+                verdict = Verdict(state=State.CANCELLED, reason=prepared.reason, counted=False)
+            else:
+                found.ready.append((one, prepared))
+                continue
+            settle(tx, one, verdict, None, self.now_ms)
+            found.settled.append(attempt_event(one, verdict, None, self.now_ms))
+        return found
