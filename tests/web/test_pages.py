@@ -96,6 +96,7 @@ def test_a_sent_form_registers_and_rings():
         "password": "correct horse",
         "name": None,
         "locale": None,
+        "preferred_locale": None,
         "request_id": answer.headers["x-request-id"],
     }
     assert site.rings == 1
@@ -251,7 +252,7 @@ def test_fields_that_are_none_of_ours_are_ignored():
     body = f"form_key={form_field(client)['form_key']}&email=a@b.example&password=x&is_admin=1&is_admin=2"
     answer = client.post("/register", content=body, headers={"content-type": "application/x-www-form-urlencoded"})
     assert answer.status_code == 200
-    assert set(site.register.asked[0]) == {"email", "password", "name", "locale", "request_id"}
+    assert set(site.register.asked[0]) == {"email", "password", "name", "locale", "preferred_locale", "request_id"}
 
 
 @pytest.mark.parametrize("kind", ["application/json", "text/plain", "multipart/form-data; boundary=x"])

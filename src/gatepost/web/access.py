@@ -7,6 +7,7 @@ from typing import Annotated
 from fastapi import Depends
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
+from gatepost.errors import N_
 from gatepost.web.context import WebContext
 from gatepost.web.problems import refused
 
@@ -23,7 +24,9 @@ def operators_only(context: WebContext) -> Callable[[HTTPAuthorizationCredential
         if token is None:
             raise refused(
                 "unauthorized",
-                detail="No token can open this yet: set ADMIN_TOKEN, restart, and send it as `Authorization: Bearer`.",
+                detail=N_(
+                    "No token can open this yet: set ADMIN_TOKEN, restart, and send it as `Authorization: Bearer`."
+                ),
                 headers=_CHALLENGE,
             )
         given = credentials.credentials if credentials else ""

@@ -12,6 +12,7 @@ from gatepost.accounts.verification import ChoosePassword
 from gatepost.clock import iso
 from gatepost.web.context import WebContext
 from gatepost.web.idempotency_key import IdempotencyKey
+from gatepost.web.languages import PreferredLocale
 from gatepost.web.problems import documented
 from gatepost.web.route import route_class_for
 from gatepost.web.security import RequestId
@@ -124,7 +125,11 @@ def _add_registration(router: APIRouter, context: WebContext) -> None:
         summary="Register an address",
     )
     async def post_register(
-        body: RegisterBody, key: IdempotencyKey, background: BackgroundTasks, request_id: RequestId
+        body: RegisterBody,
+        key: IdempotencyKey,
+        preferred: PreferredLocale,
+        background: BackgroundTasks,
+        request_id: RequestId,
     ) -> BaseModel | Response:
         """Store the registration and promise its mail; the answer does not wait for any mail server."""
         account = await flows.register(
@@ -133,6 +138,7 @@ def _add_registration(router: APIRouter, context: WebContext) -> None:
             name=body.name,
             locale=body.locale,
             request_id=request_id,
+            preferred_locale=preferred,
             idempotency_key=key,
         )
         background.add_task(context.ring)

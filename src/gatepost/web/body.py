@@ -5,6 +5,7 @@ from typing import Any
 
 from starlette.requests import Request
 
+from gatepost.web.languages import keep_locale
 from gatepost.web.problems import refused
 from gatepost.web.strict_json import parse_json
 
@@ -23,4 +24,7 @@ class BoundedRequest(Request):
             yield chunk
 
     async def json(self) -> Any:
-        return parse_json(await self.body())
+        parsed = parse_json(await self.body())
+        if isinstance(parsed, dict):
+            keep_locale(self.scope, parsed.get("locale"))
+        return parsed

@@ -6,11 +6,12 @@ Only the service installs this; in a host application these are the host's own a
 from fastapi import FastAPI
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import HTTPConnection, Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gatepost.web.context import WebContext
+from gatepost.web.languages import language_of
 from gatepost.web.page_kit import PageKit
 from gatepost.web.problems import PROBLEMS, problem_of, problem_response, request_failed
 from gatepost.web.security import add_security_headers, host_name, is_loopback_name, request_id_for
@@ -44,7 +45,7 @@ class KnownHosts:
             await send(message)
 
         if scope["path"] not in PROBES and not self._is_known(scope):
-            await problem_response(PROBLEMS["unknown_host"], request_id)(scope, receive, decorated)
+            await _refusal("unknown_host", scope, request_id)(scope, receive, decorated)
             return
         try:
             await self._app(scope, receive, decorated)
@@ -52,7 +53,7 @@ class KnownHosts:
             if started:
                 raise  # the answer is out; the server's own log has to tell the rest
             self._context.events.emit(request_failed(error, request_id))
-            await problem_response(PROBLEMS["internal_error"], request_id)(scope, receive, decorated)
+            await _refusal("internal_error", scope, request_id)(scope, receive, decorated)
 
     def _is_known(self, scope: Scope) -> bool:
         hosts = Headers(scope=scope).getlist("host")
@@ -60,6 +61,10 @@ class KnownHosts:
         if name is None:
             return False
         return name == self._ours or (self._context.in_development and is_loopback_name(name))
+
+
+def _refusal(code: str, scope: Scope, request_id: str) -> Response:
+    return problem_response(PROBLEMS[code], request_id, language_of(HTTPConnection(scope)))
 
 
 def install_service_handlers(app: FastAPI, context: WebContext) -> None:

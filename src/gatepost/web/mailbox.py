@@ -9,6 +9,7 @@ from fastapi import APIRouter, Depends, Query
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response, StreamingResponse
 
+from gatepost.errors import N_
 from gatepost.transport.folder import Mailbox, Parsed
 from gatepost.web.context import Stopping, WebContext
 from gatepost.web.problems import refused
@@ -27,6 +28,7 @@ _MAIL_CSP = (
     "default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'self'; base-uri 'none'; "
     "form-action 'none'; sandbox allow-top-navigation-by-user-activation allow-popups allow-popups-to-escape-sandbox"
 )
+View = Annotated[Literal["html", "text", "source"], Query()]
 _HEAD = re.compile(r"<head[^>]*>", re.IGNORECASE)
 
 
@@ -66,9 +68,9 @@ def mailbox_router(context: WebContext) -> APIRouter:
 
 def _add_list(router: APIRouter, context: WebContext, mailbox: Mailbox, pages: Pages) -> None:
     @router.api_route("", methods=_SHOW)
-    async def show_list() -> Response:
+    async def show_list(request: Request) -> Response:
         entries = await asyncio.to_thread(mailbox.list, MAX_LISTED)
-        return pages.render("mailbox.html", entries=entries, newest=entries[0].name if entries else "")
+        return pages.render(request, "mailbox.html", entries=entries, newest=entries[0].name if entries else "")
 
     @router.get("/changes")
     async def stream_changes(seen: str = "") -> Response:
@@ -100,21 +102,21 @@ def _add_message(router: APIRouter, mailbox: Mailbox, pages: Pages) -> None:
     async def read(name: str) -> Parsed:
         message = await asyncio.to_thread(mailbox.read, name)
         if message is None:
-            raise refused("not_found", detail="There is no message of this name in the mailbox.")
+            raise refused("not_found", detail=N_("There is no message of this name in the mailbox."))
         return message
 
     @router.api_route("/messages/{name}", methods=_SHOW)
-    async def show_message(name: str, view: Annotated[Literal["html", "text", "source"], Query()] = "html") -> Response:
+    async def show_message(request: Request, name: str, view: View = "html") -> Response:
         message = await read(name)
         shown = "text" if view == "html" and message.html is None else view
         headers = dict(reversed([(key.lower(), value) for key, value in message.headers]))
-        return pages.render("mail.html", name=name, message=message, view=shown, headers=headers)
+        return pages.render(request, "mail.html", name=name, message=message, view=shown, mail_headers=headers)
 
     @router.api_route("/messages/{name}/html", methods=_SHOW)
     async def show_html(name: str) -> Response:
         message = await read(name)
         if message.html is None:
-            raise refused("not_found", detail="This message has no HTML part.")
+            raise refused("not_found", detail=N_("This message has no HTML part."))
         headers = {"Content-Security-Policy": _MAIL_CSP, "Cross-Origin-Opener-Policy": "unsafe-none"}
         return HTMLResponse(_opening_links_on_top(message.html), headers=headers)
 

@@ -9,6 +9,7 @@ from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel
 
 from gatepost.clock import iso
+from gatepost.errors import N_
 from gatepost.outbox import search
 from gatepost.outbox.lifecycle import State
 from gatepost.outbox.search import AttemptRow, MessageRow
@@ -104,7 +105,7 @@ def messages_router(context: WebContext) -> APIRouter:
         """Everything known about one message; what it said is not kept."""
         found = await context.database.read(partial(search.find, message_id=id))
         if found is None:
-            raise refused("not_found", detail="There is no message with this id.")
+            raise refused("not_found", detail=N_("There is no message with this id."))
         return MessageWithAttempts(message=_message(found.message), attempts=[_attempt(one) for one in found.attempts])
 
     return router

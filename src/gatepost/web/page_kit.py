@@ -6,9 +6,10 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
-from gatepost.errors import AddressTaken, FieldError, InvalidInput, NotStarted, TryLater
+from gatepost.errors import N_, AddressTaken, FieldError, InvalidInput, NotStarted, TryLater
 from gatepost.web import forms
 from gatepost.web.context import WebContext
+from gatepost.web.languages import keep_locale, language_of
 from gatepost.web.problems import Problem, Refused, problem_of, problem_response, refused
 from gatepost.web.rendering import Pages
 from gatepost.web.security import request_id_of
@@ -16,7 +17,7 @@ from gatepost.web.security import request_id_of
 # What a person can do something about: the form comes back with the reason. Everything else gets a page of its own.
 SHOWN = (InvalidInput, AddressTaken, TryLater, NotStarted, Refused)
 
-_FIELDS = frozenset({"email", "password", "name", "token", forms.FIELD})
+_FIELDS = frozenset({"email", "password", "name", "token", "locale", forms.FIELD})
 
 
 class PageKit:
@@ -35,7 +36,7 @@ class PageKit:
         typed: Mapping[str, str] | None = None,
         **values: Any,
     ) -> Response:
-        """Show a page; its forms belong to this browser.
+        """Show a page in the language of the request; its forms belong to this browser.
 
         Args:
             request: whose browser it is.
@@ -44,18 +45,19 @@ class PageKit:
             typed: what stood in the fields, to be kept.
             values: what else the template needs.
         """
-        problem = None if error is None else problem_of(error)
+        problem = None if error is None else problem_of(error).said_in(language_of(request))
         cookie = forms.cookie_of(request, self._context)
         response = self._pages.render(
+            request,
             f"{template}.html",
             problem.status if problem else 200,
+            problem.headers if problem else None,
             problem=problem,
             errors={one.field: one.detail for one in reversed(problem.errors)} if problem else {},
             typed=typed or {},
             form_field={"name": forms.FIELD, "value": forms.field_for(cookie, self._context)},
             **values,
         )
-        response.headers.update(problem.headers if problem else {})
         forms.set_cookie(response, cookie, self._context)
         return response
 
@@ -63,10 +65,11 @@ class PageKit:
         """Answer what no form of ours causes: as a page for a browser, as problem+json for a program."""
         request_id = request_id_of(request)
         if "text/html" not in request.headers.get("accept", ""):
-            return problem_response(problem, request_id)
-        response = self._pages.render("problem.html", problem.status, problem=problem, request_id=request_id)
-        response.headers.update(problem.headers)
-        return response
+            return problem_response(problem, request_id, language_of(request))
+        problem = problem.said_in(language_of(request))
+        return self._pages.render(
+            request, "problem.html", problem.status, problem.headers, problem=problem, request_id=request_id
+        )
 
     async def read(self, request: Request) -> dict[str, str]:
         """Read the fields of a sent form; fields that are none of ours are ignored.
@@ -79,8 +82,9 @@ class PageKit:
             if name not in _FIELDS:
                 continue
             if name in fields:
-                raise InvalidInput([FieldError(name, "repeated", "Occurs more than once.")])
+                raise InvalidInput([FieldError(name, "repeated", N_("Occurs more than once."))])
             fields[name] = str(value)
+        keep_locale(request.scope, fields.get("locale"))
         return fields
 
     def check(self, request: Request, fields: Mapping[str, str]) -> None:

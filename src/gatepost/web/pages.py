@@ -10,6 +10,7 @@ from starlette.responses import Response
 from gatepost.accounts.verification import ChoosePassword
 from gatepost.errors import BadToken
 from gatepost.web.context import WebContext
+from gatepost.web.languages import locale_of
 from gatepost.web.page_kit import SHOWN, PageKit
 from gatepost.web.route import route_class_for
 from gatepost.web.security import RequestId
@@ -48,6 +49,7 @@ def _add_registration(router: APIRouter, context: WebContext, kit: PageKit) -> N
                 name=typed.get("name") or None,
                 locale=None,
                 request_id=request_id,
+                preferred_locale=locale_of(request),
             )
         except SHOWN as error:
             return kit.show(request, "register", error=error, typed=typed)

@@ -1,6 +1,7 @@
 """Errors as RFC 9457 problems: the table of all codes, and how every error of ours becomes one of them.
 
-A problem never repeats what was sent, and never shows a path, a statement or a stack.
+The texts stand here in English, marked for translation; an answer says them in the language of its request. A problem
+never repeats what was sent, and never shows a path, a statement or a stack.
 """
 
 import traceback
@@ -15,8 +16,10 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from gatepost import errors
-from gatepost.errors import FieldError
+from gatepost.errors import N_, FieldError
 from gatepost.events import RequestFailed
+from gatepost.web.catalogue import translate
+from gatepost.web.languages import say_language
 from gatepost.web.validation import field_errors
 
 MEDIA_TYPE = "application/problem+json"
@@ -29,8 +32,8 @@ class Problem:
     Args:
         code: stable, for programs; the type is made from it.
         status: HTTP status.
-        title: the same short text for every problem of this code.
-        detail: what happened and the way out, for a person.
+        title: the same short text for every problem of this code, marked with `N_`.
+        detail: what happened and the way out, for a person, marked with `N_`.
         errors: what is wrong with which field.
         headers: header fields that belong to this answer.
         reasons: short reasons, only for `not_ready`.
@@ -49,6 +52,15 @@ class Problem:
         """The problem type as a URI (RFC 9457, 3.1.1)."""
         return "urn:gatepost:problem:" + self.code.replace("_", "-")
 
+    def said_in(self, language: str) -> "Problem":
+        """The same problem with its words in `language`."""
+        return replace(
+            self,
+            title=translate(self.title, language),
+            detail=translate(self.detail, language),
+            errors=tuple(FieldError(e.field, e.code, translate(e.text, language, e.values)) for e in self.errors),
+        )
+
 
 def _table(*rows: Problem) -> dict[str, Problem]:
     return {row.code: row for row in rows}
@@ -56,68 +68,84 @@ def _table(*rows: Problem) -> dict[str, Problem]:
 
 # Every code there is. docs/reference/errors.md explains each one, and a test compares the two.
 PROBLEMS = _table(
-    Problem("bad_request", 400, "The request cannot be read", "Send the request again in a form HTTP allows."),
+    Problem("bad_request", 400, N_("The request cannot be read"), N_("Send the request again in a form HTTP allows.")),
     Problem(
         "bad_token",
         400,
-        "This link cannot be used",
-        "It was used before, is too old, or was replaced by a newer one. Ask for a new message and use its link.",
+        N_("This link cannot be used"),
+        N_("It was used before, is too old, or was replaced by a newer one. Ask for a new message and use its link."),
     ),
-    Problem("unknown_host", 400, "Unknown host", "This service answers only under its own address (PUBLIC_URL)."),
-    Problem("unauthorized", 401, "Not signed in", "Send `Authorization: Bearer` with the value of ADMIN_TOKEN."),
+    Problem(
+        "unknown_host", 400, N_("Unknown host"), N_("This service answers only under its own address (PUBLIC_URL).")
+    ),
+    Problem(
+        "unauthorized", 401, N_("Not signed in"), N_("Send `Authorization: Bearer` with the value of ADMIN_TOKEN.")
+    ),
     Problem(
         "foreign_origin",
         403,
-        "The request comes from another site",
-        "Only pages of this site may send it. Set PUBLIC_URL to the address people see in their browser.",
+        N_("The request comes from another site"),
+        N_("Only pages of this site may send it. Set PUBLIC_URL to the address people see in their browser."),
     ),
     Problem(
         "stale_form",
         403,
-        "The form was open for too long",
-        "Nothing was changed. Send it once more; cookies must be allowed for this site.",
+        N_("The form was open for too long"),
+        N_("Nothing was changed. Send it once more; cookies must be allowed for this site."),
     ),
-    Problem("not_found", 404, "Not found", "There is nothing at this address."),
-    Problem("method_not_allowed", 405, "Method not allowed", "The Allow header names the methods of this address."),
+    Problem("not_found", 404, N_("Not found"), N_("There is nothing at this address.")),
+    Problem(
+        "method_not_allowed", 405, N_("Method not allowed"), N_("The Allow header names the methods of this address.")
+    ),
     Problem(
         "address_taken",
         409,
-        "This address has an account",
-        "Sign in, or ask for a new verification message or a password reset.",
-        errors=(FieldError("email", "taken", "An account with this address exists."),),
+        N_("This address has an account"),
+        N_("Sign in, or ask for a new verification message or a password reset."),
+        errors=(FieldError("email", "taken", N_("An account with this address exists.")),),
     ),
     Problem(
         "idempotency_key_reused",
         409,
-        "This Idempotency-Key belongs to another request",
-        "It came before with another body. Nothing was stored. Send every new request with a new key.",
+        N_("This Idempotency-Key belongs to another request"),
+        N_("It came before with another body. Nothing was stored. Send every new request with a new key."),
     ),
-    Problem("body_too_large", 413, "The body is too large", "At most 65,536 bytes are read."),
+    Problem("body_too_large", 413, N_("The body is too large"), N_("At most 65,536 bytes are read.")),
     Problem(
         "unsupported_media_type",
         415,
-        "Unsupported content type",
-        "Send JSON with `Content-Type: application/json`; pages send application/x-www-form-urlencoded.",
+        N_("Unsupported content type"),
+        N_("Send JSON with `Content-Type: application/json`; pages send application/x-www-form-urlencoded."),
     ),
     Problem(
-        "invalid_input", 422, "Something typed cannot be used", "Nothing was stored. See `errors`, field by field."
+        "invalid_input",
+        422,
+        N_("Something typed cannot be used"),
+        N_("Nothing was stored. See `errors`, field by field."),
     ),
-    Problem("internal_error", 500, "Our mistake", "It was recorded under this request id. Trying again does no harm."),
+    Problem(
+        "internal_error",
+        500,
+        N_("Our mistake"),
+        N_("It was recorded under this request id. Trying again does no harm."),
+    ),
     Problem(
         "try_later",
         503,
-        "Try again shortly",
-        "Nothing is half done. Send the same request again after the time in Retry-After.",
+        N_("Try again shortly"),
+        N_("Nothing is half done. Send the same request again after the time in Retry-After."),
     ),
     Problem(
         "not_started",
         503,
-        "Not running",
-        "Gatepost's lifespan has not begun or has ended. Start the application (a TestClient needs `with`).",
+        N_("Not running"),
+        N_("Gatepost's lifespan has not begun or has ended. Start the application (a TestClient needs `with`)."),
         headers={"Retry-After": "5"},
     ),
-    Problem("not_ready", 503, "Not ready", "See `reasons`.", headers={"Retry-After": "1"}),
-    Problem("http_error", 400, "The request was refused", "The application around Gatepost refused the request."),
+    Problem("not_ready", 503, N_("Not ready"), N_("See `reasons`."), headers={"Retry-After": "1"}),
+    Problem(
+        "http_error", 400, N_("The request was refused"), N_("The application around Gatepost refused the request.")
+    ),
 )
 
 # Plain HTTP errors that mean the same as one of ours.
@@ -173,20 +201,24 @@ def problem_of(error: Exception) -> Problem:
 
 
 def _of_http(error: HTTPException) -> Problem:
-    """A plain HTTP error, mostly raised by a dependency of the host application: its own words are kept."""
+    """A plain HTTP error, mostly raised by a dependency of the host application: its own words are kept.
+
+    The phrase of the status, which Starlette fills in where nothing was said, is none.
+    """
     headers = dict(error.headers or {})
     if error.status_code in _BY_STATUS:
         return replace(PROBLEMS[_BY_STATUS[error.status_code]], headers=headers)
     row = PROBLEMS["http_error"]
-    detail = error.detail if isinstance(error.detail, str) and error.detail else row.detail
-    return replace(row, status=error.status_code, title=_phrase(error.status_code), detail=detail, headers=headers)
+    said = isinstance(error.detail, str) and error.detail not in ("", _phrase(error.status_code))
+    detail = error.detail if said else row.detail
+    return replace(row, status=error.status_code, detail=detail, headers=headers)
 
 
 def _phrase(status: int) -> str:
     try:
         return HTTPStatus(status).phrase
     except ValueError:
-        return "Error"
+        return ""
 
 
 def request_failed(error: Exception, request_id: str) -> RequestFailed:
@@ -195,8 +227,9 @@ def request_failed(error: Exception, request_id: str) -> RequestFailed:
     return RequestFailed(request_id=request_id, error=type(error).__name__, traceback="".join(lines))
 
 
-def problem_response(problem: Problem, request_id: str) -> JSONResponse:
-    """Write a problem as the answer."""
+def problem_response(problem: Problem, request_id: str, language: str) -> JSONResponse:
+    """Write a problem as the answer, in one of the languages there are."""
+    problem = problem.said_in(language)
     body: dict[str, Any] = {
         "type": problem.type,
         "title": problem.title,
@@ -209,7 +242,9 @@ def problem_response(problem: Problem, request_id: str) -> JSONResponse:
         body["errors"] = [{"field": e.field, "code": e.code, "detail": e.detail} for e in problem.errors]
     if problem.reasons:
         body["reasons"] = list(problem.reasons)
-    return JSONResponse(body, problem.status, dict(problem.headers), media_type=MEDIA_TYPE)
+    response = JSONResponse(body, problem.status, dict(problem.headers), media_type=MEDIA_TYPE)
+    say_language(response.headers, language)
+    return response
 
 
 _TEXT = {"type": "string"}

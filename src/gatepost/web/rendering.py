@@ -1,16 +1,23 @@
-"""Pages from templates: autoescaped, strict about missing values, with the policy that suits a page of ours."""
+"""Pages from templates: in the language of the request, autoescaped, strict about missing values."""
 
 import hashlib
+from collections.abc import Mapping
 from importlib.resources import files
 from typing import Any
+from urllib.parse import urlencode
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
+from gatepost.web.catalogue import catalogue
 from gatepost.web.context import WebContext
+from gatepost.web.languages import LANGUAGES, asked_language, language_of, say_language
 
 STATIC_PATH = "/gatepost/static"
 OWN_FILES = ("gatepost.css", "icon.svg", "landing.js", "mailbox.js", "docs.js")
+# What else makes a page the one it is; the links to its other languages take it along.
+_SAME_PAGE = ("token", "view")
 _STATIC = files("gatepost.web") / "static"
 # Everything comes from here, forms go to here, nobody may frame it.
 PAGE_CSP = (
@@ -33,20 +40,60 @@ class Pages:
     """Renders the templates of one Gatepost."""
 
     def __init__(self, context: WebContext) -> None:
-        self._environment = Environment(
-            loader=PackageLoader("gatepost.web", "html"),
-            autoescape=True,
-            undefined=StrictUndefined,
-            trim_blocks=True,
-            lstrip_blocks=True,
-        )
-        self._environment.globals.update(
-            product_name=context.settings.product_name,
-            min_password=context.settings.password_min_length,
-            static={name: static_url(name) for name in OWN_FILES},
-        )
+        self._environments = {language: _environment(context, language) for language in LANGUAGES}
 
-    def render(self, template: str, status: int = 200, **values: Any) -> HTMLResponse:
-        """Render one template as the answer."""
-        text = self._environment.get_template(template).render(**values)
-        return HTMLResponse(text, status, {"Content-Security-Policy": PAGE_CSP})
+    def render(
+        self,
+        request: Request,
+        template: str,
+        status: int = 200,
+        headers: Mapping[str, str] | None = None,
+        **values: Any,
+    ) -> HTMLResponse:
+        """Render one template as the answer, in the language of the request.
+
+        A language that `locale` asked for, and no other, goes on to the next page: with its links and in its forms.
+        """
+        language, asked = language_of(request), asked_language(request)
+        kept = {"locale": asked} if asked else {}
+        here = {name: values[name] for name in _SAME_PAGE if values.get(name)}
+        text = (
+            self._environments[language]
+            .get_template(template)
+            .render(
+                link=lambda path="", **query: path + _query(query | kept),
+                kept=kept,
+                other_languages={_query(here | {"locale": tag}): tag for tag in LANGUAGES if tag != language},
+                **values,
+            )
+        )
+        response = HTMLResponse(text, status, {"Content-Security-Policy": PAGE_CSP, **(headers or {})})
+        say_language(response.headers, language)
+        return response
+
+
+def _environment(context: WebContext, language: str) -> Environment:
+    """Compile the templates for one language. A page's own words are marked in it: `_("…")` and `{% trans %}`."""
+    environment = Environment(
+        loader=PackageLoader("gatepost.web", "html"),
+        extensions=["jinja2.ext.i18n"],
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.policies["ext.i18n.trimmed"] = True
+    texts = catalogue(language)
+    environment.install_gettext_callables(texts.gettext, texts.ngettext, newstyle=True)  # type: ignore[attr-defined]
+    environment.globals.update(
+        language=language,
+        language_names=LANGUAGES,
+        product_name=context.settings.product_name,
+        min_password=context.settings.password_min_length,
+        static={name: static_url(name) for name in OWN_FILES},
+    )
+    return environment
+
+
+def _query(names: Mapping[str, str]) -> str:
+    return "?" + urlencode(names) if names else ""

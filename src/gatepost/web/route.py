@@ -17,6 +17,7 @@ from gatepost.errors import TryLater
 from gatepost.events import RequestAnswered, RoutineAnswered
 from gatepost.web.body import MAX_BODY_BYTES, BoundedRequest
 from gatepost.web.context import WebContext
+from gatepost.web.languages import language_of
 from gatepost.web.problems import Problem, problem_of, problem_response, refused, request_failed
 from gatepost.web.security import (
     FORM_TYPE,
@@ -35,7 +36,7 @@ AnswerProblem = Callable[[Request, Problem], Response]
 
 def as_json(request: Request, problem: Problem) -> Response:
     """Answer a problem as problem+json."""
-    return problem_response(problem, request_id_of(request))
+    return problem_response(problem, request_id_of(request), language_of(request))
 
 
 class GatepostRoute(APIRoute):

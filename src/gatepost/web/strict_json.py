@@ -4,7 +4,7 @@ import json
 from itertools import pairwise
 from typing import Any, NoReturn
 
-from gatepost.errors import FieldError
+from gatepost.errors import N_, FieldError
 
 
 class NotReadable(json.JSONDecodeError):
@@ -27,7 +27,7 @@ def parse_json(body: bytes) -> Any:
         raise
     except (ValueError, RecursionError):
         # ValueError: bad UTF-8, bad JSON, or a number with thousands of digits.
-        raise NotReadable(FieldError("body", "not_json", "The body is no valid JSON text in UTF-8.")) from None
+        raise NotReadable(FieldError("body", "not_json", N_("The body is no valid JSON text in UTF-8."))) from None
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -37,7 +37,7 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         repeated = next(one for one, other in pairwise(names) if one == other)
         # A name of the sender's own making is not shown back: it may be of any length and content.
         field = repeated if repeated in {"email", "password", "name", "locale", "token"} else "body"
-        raise NotReadable(FieldError(field, "repeated", "Occurs more than once."))
+        raise NotReadable(FieldError(field, "repeated", N_("Occurs more than once.")))
     return members
 
 

@@ -5,23 +5,23 @@ from typing import Any
 
 from fastapi.exceptions import RequestValidationError
 
-from gatepost.errors import FieldError
+from gatepost.errors import N_, FieldError
 from gatepost.web.strict_json import NotReadable
 
 # The first words of pydantic's error types, in the order they are tried.
 _KINDS = (
-    ("missing", "required", "Is required."),
-    ("string_type", "wrong_type", "Must be text."),
-    ("string_unicode", "invalid_text", "Holds half of a character."),
-    ("string_too_", "wrong_length", "Is too short or too long."),
-    ("int_", "wrong_type", "Must be a whole number."),
-    ("greater_than", "out_of_range", "Is too small."),
-    ("less_than", "out_of_range", "Is too large."),
-    ("uuid_", "wrong_type", "Must be a UUID."),
-    ("enum", "unknown_value", "Is none of the known values."),
-    ("literal_error", "unknown_value", "Is none of the known values."),
-    ("model_", "wrong_type", "Must be a JSON object."),
-    ("dict_type", "wrong_type", "Must be a JSON object."),
+    ("missing", "required", N_("Is required.")),
+    ("string_type", "wrong_type", N_("Must be text.")),
+    ("string_unicode", "invalid_text", N_("Holds half of a character.")),
+    ("string_too_", "wrong_length", N_("Is too short or too long.")),
+    ("int_", "wrong_type", N_("Must be a whole number.")),
+    ("greater_than", "out_of_range", N_("Is too small.")),
+    ("less_than", "out_of_range", N_("Is too large.")),
+    ("uuid_", "wrong_type", N_("Must be a UUID.")),
+    ("enum", "unknown_value", N_("Is none of the known values.")),
+    ("literal_error", "unknown_value", N_("Is none of the known values.")),
+    ("model_", "wrong_type", N_("Must be a JSON object.")),
+    ("dict_type", "wrong_type", N_("Must be a JSON object.")),
 )
 
 
@@ -38,7 +38,7 @@ def _field_error(one: Mapping[str, Any]) -> FieldError:
     for beginning, code, detail in _KINDS:
         if kind.startswith(beginning):
             return FieldError(name, code, detail)
-    return FieldError(name, "invalid", "Cannot be used.")
+    return FieldError(name, "invalid", N_("Cannot be used."))
 
 
 def _name(loc: tuple[str | int, ...]) -> str:

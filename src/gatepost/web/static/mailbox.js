@@ -4,11 +4,11 @@ const list = document.getElementById("mails");
 const announce = document.getElementById("announce");
 
 async function refresh() {
-  const answer = await fetch(location.pathname, { headers: { accept: "text/html" } });
+  const answer = await fetch(location.href, { headers: { accept: "text/html" } });
   if (!answer.ok) return;
   const page = new DOMParser().parseFromString(await answer.text(), "text/html");
   list.replaceChildren(...page.getElementById("mails").childNodes);
-  announce.textContent = "The list has changed.";
+  announce.textContent = announce.dataset.changed;
 }
 
 const changes = new EventSource(list.dataset.changes);

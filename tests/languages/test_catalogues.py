@@ -1,0 +1,159 @@
+"""The catalogues: nothing is missing, nothing is left over, and what is shipped is what stands in the source."""
+
+import ast
+import gettext
+import io
+import re
+import string
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from babel.messages.catalog import Catalog
+
+from gatepost.web.catalogue import DOMAIN, LOCALE_FOLDER, translate
+from gatepost.web.languages import LANGUAGES
+from tests.docs.source import TREES, argument, calls
+from tests.languages.catalogues import PACKAGE, TRANSLATED, as_mo, as_po, extracted, folder, merged, written
+from tests.support.visible import Visible
+
+# What a text has in every language: the places of values, tags, code, and names that stand in the reader's own files.
+_PLACES = re.compile(r"%\(\w+\)s")
+_TAGS = re.compile(r"<[^>]*>")
+_CODE = re.compile(r"`[^`]*`|\b[A-Z]+_[A-Z_]+\b|\b\d[\d,]*\b")
+
+
+def texts(catalogue: Catalog) -> set[str]:
+    """The English texts of a catalogue."""
+    return {str(message.id) for message in catalogue if message.id}
+
+
+def marked() -> set[str]:
+    """Every text that stands in an `N_(…)` of the package, read without Babel."""
+    return {text for call in calls("N_") for text in argument(call, 0, "text")}
+
+
+@pytest.fixture(params=TRANSLATED)
+def language(request: pytest.FixtureRequest) -> str:
+    """Each language but the one the code is written in."""
+    return str(request.param)
+
+
+def test_every_language_has_a_catalogue_and_every_catalogue_a_language():
+    """The folders are the languages that can be chosen."""
+    kept = {path.name for path in LOCALE_FOLDER.iterdir()}
+    assert {language.replace("-", "_") for language in TRANSLATED} == kept
+
+
+def test_every_marked_text_is_found():
+    """What `N_` marks in the code is what the extraction finds there, and the templates add to it."""
+    found = extracted()
+    in_code = {str(one.id) for one in found if one.id and any(file.endswith(".py") for file, _ in one.locations)}
+    in_pages = {str(one.id) for one in found if one.id and any(file.endswith(".html") for file, _ in one.locations)}
+    assert marked() == in_code
+    assert len(in_pages) > 40
+
+
+def test_no_text_is_missing_and_none_is_left_over(language):
+    """The catalogue holds exactly the texts of the package, each translated and none of them a guess."""
+    catalogue = written(language)
+    assert texts(extracted()) == texts(catalogue)
+    assert [] == [message.id for message in catalogue if message.id and (message.fuzzy or not message.string)]
+    assert {} == catalogue.obsolete
+
+
+def test_the_source_is_as_the_tool_writes_it(language):
+    """`./run languages` would change nothing: order, places and header are those of the code."""
+    assert as_po(merged(language)) == (folder(language) / f"{DOMAIN}.po").read_bytes()
+
+
+def test_what_is_shipped_is_what_the_source_says(language):
+    """The compiled catalogue is, byte for byte, what the source compiles to."""
+    assert as_mo(merged(language)) == (folder(language) / f"{DOMAIN}.mo").read_bytes()
+    shipped = gettext.GNUTranslations(io.BytesIO((folder(language) / f"{DOMAIN}.mo").read_bytes()))
+    assert [] == [m.id for m in written(language) if m.id and shipped.gettext(str(m.id)) != m.string]
+
+
+@pytest.mark.parametrize("form", [_PLACES, _TAGS, _CODE], ids=["values", "tags", "code"])
+def test_a_translation_keeps_what_is_no_word(language, form):
+    """Places of values, tags with their attributes, code and figures are the same on both sides."""
+    for message in written(language):
+        text, said = str(message.id), str(message.string)
+        assert not text or Counter(form.findall(text)) == Counter(form.findall(said)), said
+
+
+def test_a_translation_is_no_copy(language):
+    """No text was taken over as it is, and each ends as its original does: a sentence stays a sentence."""
+    ends = {".": "。", "?": "？", ":": "："} if language == "zh-CN" else {}
+    for message in written(language):
+        text, said = str(message.id), str(message.string)
+        if text:
+            assert text != said
+            assert ends.get(text[-1], said[-1]) == said[-1], said
+
+
+def test_chinese_is_written_with_its_own_signs():
+    """Full-width punctuation between Han characters, and a space where letters or figures meet them."""
+    han = "[\u4e00-\u9fff]"
+    for message in written("zh-CN"):
+        said = _TAGS.sub("", str(message.string)) if message.id else ""
+        assert [] == re.findall(f"{han}[,.;:?!()]|[,;:?!()]{han}", said), said
+        assert [] == re.findall(f"{han}[A-Za-z0-9`@%]|[A-Za-z0-9`@]{han}", said), said
+
+
+def test_every_text_of_an_error_is_marked():
+    """Whatever a FieldError, a Problem or a refusal says to a person is marked where it is written, not a bare text."""
+    said = [(call, 2, "text") for call in calls("FieldError")]
+    said += [(call, place, name) for call in calls("Problem") for place, name in ((2, "title"), (3, "detail"))]
+    said += [(call, 9, name) for call in calls("refused") for name in ("title", "detail")]
+    said += [(call, 0, "text") for call in calls("_Refused")]
+    assert len(said) > 60
+    bare = [text for call, place, name in said for text in argument(call, place, name)]
+    assert [] == bare
+    assert [] == [ast.unparse(node) for call, place, name in said for node in _formatted(call, place, name)]
+
+
+def _formatted(call: ast.Call, place: int, name: str) -> list[ast.expr]:
+    """The argument, if its text is put together before it could be translated."""
+    given = call.args[place : place + 1] + [keyword.value for keyword in call.keywords if keyword.arg == name]
+    return [one for one in given if isinstance(one, ast.JoinedStr | ast.BinOp)]
+
+
+def test_nothing_that_is_marked_is_put_together():
+    """`N_` takes one whole text: not a variable, not a formatted one."""
+    wrong = [ast.unparse(call) for call in calls("N_") if not argument(call, 0, "text")]
+    assert [] == wrong
+    assert len(TREES) == len(list(PACKAGE.rglob("*.py")))
+
+
+def test_no_template_holds_words_outside_the_marks():
+    """What a template shows beside marks and expressions is no word."""
+    marks = re.compile(
+        r"{#.*?#}|{% trans.*?{% endtrans %}|{% block width %}.*?{% endblock %}|{%.*?%}|{{.*?}}", re.DOTALL
+    )
+    for path in sorted((PACKAGE / "web" / "html").glob("*.html")):
+        shown = " ".join(Visible(marks.sub("", path.read_text())).words)
+        assert (path.name, []) == (path.name, re.findall(r"[^\W\d_]{2,}", shown))
+
+
+def test_words_of_others_are_said_as_they_are():
+    """What no catalogue has, the empty text too, comes back unchanged; values are filled in."""
+    for language in LANGUAGES:
+        assert "A host's own words" == translate("A host's own words", language)
+        assert "" == translate("", language)
+    assert "请至少使用 12 个字符。" == translate("Use at least %(limit)s characters.", "zh-CN", {"limit": 12})
+
+
+def test_a_new_language_begins_with_every_text_untranslated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """The tool makes the catalogue of a language that has none yet."""
+    monkeypatch.setattr("tests.languages.catalogues.LOCALE_FOLDER", tmp_path)
+    catalogue = merged("de")
+    assert texts(extracted()) == texts(catalogue)
+    assert {""} == {message.string for message in catalogue if message.id}
+    assert '"Language: de' in as_po(catalogue).decode()
+
+
+def test_the_names_of_languages_are_in_themselves():
+    """Who looks for Chinese looks for 简体中文."""
+    assert "English" == LANGUAGES["en"]
+    assert not set(LANGUAGES["zh-CN"]) & set(string.ascii_letters)
