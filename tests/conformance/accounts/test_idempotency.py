@@ -15,6 +15,7 @@ from gatepost.accounts.gate import Gate
 from gatepost.accounts.idempotency import KEPT_S, prune_idempotency_keys
 from gatepost.accounts.keys import Keys
 from gatepost.accounts.tables import accounts
+from gatepost.database.opening import open_database
 from gatepost.errors import AddressTaken, HashingBusy, IdempotencyKeyReused, InvalidInput
 from gatepost.events import Event, RegistrationReceived
 from gatepost.outbox.tables import messages
@@ -186,6 +187,34 @@ async def test_an_old_key_is_new_to_one_of_many_at_once(flows: Flows, clock: Mov
     await asyncio.gather(*(flows.register(key=KEY) for _ in range(20)))
     (account,) = await flows.accounts()
     assert (2, 2) == (account["registrations"], len(await flows.candidates()))
+
+
+async def test_a_key_holds_over_a_restart(gate: Gate, database_url: str) -> None:
+    """It is in the database, and in nothing else."""
+    await Flows(gate).register(key=KEY)
+    await gate.database.close()
+    again = await open_database(database_url, wait_for_owner_s=0)
+    try:
+        flows = Flows(replace(gate, database=again))
+        await flows.register(key=KEY)
+        with pytest.raises(IdempotencyKeyReused):
+            await flows.register("other@example.com", key=KEY)
+        assert [1] == [account["registrations"] for account in await flows.accounts()]
+    finally:
+        await again.close()
+
+
+@pytest.mark.parametrize("database_kind", ["postgresql"], indirect=True)  # a SQLite file has one owner
+async def test_of_many_at_once_in_two_processes_one_is_carried_out(gate: Gate, database_url: str) -> None:
+    """Nothing but the database knows of both; all get the same account."""
+    other = await open_database(database_url, wait_for_owner_s=0)
+    try:
+        both = [Flows(replace(gate, database=one, reveal_accounts=True)) for one in (gate.database, other)]
+        answers = await asyncio.gather(*(flows.register(key=KEY) for flows in both * 10))
+    finally:
+        await other.close()
+    assert [answers[0]] * 20 == answers
+    assert [1] == [account["registrations"] for account in await both[0].accounts()]
 
 
 async def test_a_retired_secret_still_recognises_a_repeat(gate: Gate) -> None:

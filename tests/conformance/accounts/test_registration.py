@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 
 from gatepost.accounts.account import Account
-from gatepost.database.sqlite import SqliteDatabase
 from gatepost.errors import AddressTaken, InvalidInput
 from gatepost.events import Event, RegistrationReceived
 from gatepost.outbox.tables import messages
@@ -110,7 +109,7 @@ async def test_every_registration_of_a_waiting_address_is_a_candidate(flows: Flo
     assert 2 == len({row["password_hash"] for row in stored})
 
 
-async def test_every_branch_writes_the_same_rows(flows: Flows, database: SqliteDatabase) -> None:
+async def test_every_branch_writes_the_same_rows(flows: Flows) -> None:
     """New, waiting and taken: one candidate, one token and two messages more, each."""
 
     async def counts() -> tuple[int, int, int]:
