@@ -18,6 +18,7 @@ from sqlalchemy.sql.dml import ReturningInsert
 from gatepost.accounts.account import Account
 from gatepost.accounts.keys import Keys
 from gatepost.accounts.tables import idempotency_keys
+from gatepost.database.batch import in_batch
 from gatepost.database.upsert import insert_or
 from gatepost.errors import IdempotencyKeyReused
 
@@ -101,8 +102,8 @@ def complete(tx: Connection, request: Keyed, account_id: uuid.UUID, answer: Acco
 def prune_idempotency_keys(tx: Connection, now_ms: int) -> int:
     """Delete up to PRUNE_BATCH keys that count no more; returns how many."""
     too_old = idempotency_keys.c.created_at <= now_ms - _KEPT_MS
-    old = select(idempotency_keys.c.key_digest).where(too_old).limit(PRUNE_BATCH).with_for_update(skip_locked=True)
-    return tx.execute(delete(idempotency_keys).where(idempotency_keys.c.key_digest.in_(old))).rowcount
+    old = select(idempotency_keys.c.key_digest).where(too_old).limit(PRUNE_BATCH)
+    return tx.execute(delete(idempotency_keys).where(in_batch(idempotency_keys.c.key_digest, old))).rowcount
 
 
 @functools.cache

@@ -18,6 +18,7 @@ from gatepost.accounts.applicant import Applicant, check
 from gatepost.accounts.gate import Gate
 from gatepost.accounts.tables import accounts, candidates
 from gatepost.accounts.throttle import Wish, told_today, waiting
+from gatepost.database.batch import in_batch
 from gatepost.database.columns import new_row_id
 from gatepost.database.upsert import insert_or
 from gatepost.errors import AddressTaken
@@ -122,7 +123,7 @@ def prune_candidates(tx: Connection, now_ms: int) -> int:
         .where(candidates.c.closed_at.is_not(None), candidates.c.closed_at < kept_since)
         .limit(PRUNE_BATCH)
     )
-    return tx.execute(delete(candidates).where(candidates.c.id.in_(old))).rowcount
+    return tx.execute(delete(candidates).where(in_batch(candidates.c.id, old))).rowcount
 
 
 async def _first_answer(gate: Gate, request: idempotency.Keyed) -> idempotency.First | None:
