@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -10,11 +11,12 @@ from gatepost.accounts.gate import Gate
 from gatepost.accounts.keys import Keys
 from gatepost.accounts.passwords import Passwords
 from gatepost.database.connection import Database
+from gatepost.database.opening import open_database
 from gatepost.database.sqlite import SqliteDatabase
 from gatepost.events import Event, Events
 from tests.support.clock import MovableClock
 from tests.support.flows import Flows
-from tests.support.postgresql import Server, server
+from tests.support.postgresql import Server, run_apart, server
 
 
 @pytest.fixture(scope="session")
@@ -22,6 +24,25 @@ def postgresql_server() -> Iterator[Server]:
     """The PostgreSQL of the whole run, started when the first test asks for it."""
     with server() as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def migrated_template(postgresql_server: Server) -> Iterator[str]:
+    """The name of a migrated PostgreSQL database nobody is connected to; others are copies of it."""
+    with postgresql_server.new_database() as url:
+        run_apart(_migrate(url))
+        yield urlsplit(url).path.lstrip("/")
+
+
+@pytest.fixture
+def postgresql_url(postgresql_server: Server, migrated_template: str) -> Iterator[str]:
+    """The URL of a migrated PostgreSQL database for this test alone."""
+    with postgresql_server.new_database(migrated_template) as url:
+        yield url
+
+
+async def _migrate(url: str) -> None:
+    await (await open_database(url, wait_for_owner_s=0)).close()
 
 
 @pytest.fixture

@@ -16,6 +16,7 @@ import socket
 import subprocess
 import tempfile
 import time
+import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -48,6 +49,8 @@ class Server:
         url: of its database `postgres`, as a superuser.
     """
 
+    _strategy = ""
+
     def __init__(self, url: str) -> None:
         self.url = url
 
@@ -65,12 +68,21 @@ class Server:
 
     async def create_database(self, name: str, template: str = "template0") -> str:
         """Make a database, and return its URL."""
-        await self.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
+        await self.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}" {self._strategy}')
         return self.url_of(name)
 
     async def drop_database(self, name: str) -> None:
         """Drop a database, whoever is connected."""
         await self.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+
+    @contextlib.contextmanager
+    def new_database(self, template: str = "template0") -> Iterator[str]:
+        """The URL of a database that exists while the block runs."""
+        name = f"gatepost_{uuid.uuid4().hex}"
+        try:
+            yield run_apart(self.create_database(name, template))
+        finally:
+            run_apart(self.drop_database(name))
 
 
 class Cluster(Server):
@@ -81,6 +93,8 @@ class Cluster(Server):
         durable: sync to the disk. Without it a kill loses nothing, and a power cut everything.
         settings: more of postgresql.conf.
     """
+
+    _strategy = "STRATEGY file_copy"  # four times as quick as the default for the small databases of tests
 
     def __init__(self, home: Path, durable: bool, settings: dict[str, str]) -> None:
         self._home = home
@@ -148,13 +162,18 @@ class Cluster(Server):
 
 
 @contextlib.contextmanager
-def cluster(durable: bool = False, **settings: str) -> Iterator[Cluster]:
+def cluster(durable: bool = False, *, folder: Path | None = None, **settings: str) -> Iterator[Cluster]:
     """A running server of our own; give `durable` wherever a crash of the machine or a speed matters.
+
+    Args:
+        durable: sync to the disk.
+        folder: where its own folder is made, if not among the temporary files.
+        settings: more of postgresql.conf.
 
     Raises:
         FileNotFoundError: there is no PostgreSQL here.
     """
-    home = Path(tempfile.mkdtemp(prefix="gatepost-pg-"))
+    home = Path(tempfile.mkdtemp(prefix="gatepost-pg-", dir=folder))
     undertaker = subprocess.Popen(
         ["/bin/sh", "-c", _UNDERTAKER, "undertaker", home], stdin=subprocess.PIPE, cwd="/", start_new_session=True
     )
