@@ -7,6 +7,7 @@ from sqlalchemy import Connection, and_, bindparam, case, or_, select, update
 from gatepost.outbox.lifecycle import WAITING, State
 from gatepost.outbox.tables import messages
 
+_NO_TOKEN = b""
 _OF_TOKENS = messages.c.token_id.in_(bindparam("of_tokens", expanding=True))
 # All of them, those in flight too, and in the order in which everybody takes several: no worker holds one of them from
 # here on, so none comes between the message and its token.
@@ -28,5 +29,7 @@ _CANCEL = (
 
 def cancel_waiting(tx: Connection, token_ids: Sequence[bytes], reason: str, now_ms: int) -> None:
     """Cancel what still waits to carry one of these tokens. What may have been taken stays `unknown`, uncopied."""
-    tx.execute(_TAKE, {"of_tokens": token_ids})
-    tx.execute(_CANCEL, {"of_tokens": token_ids, "because": reason, "now_ms": now_ms})
+    # An empty IN would make SQLite look at every message that waits.
+    of_tokens = {"of_tokens": token_ids or [_NO_TOKEN]}
+    tx.execute(_TAKE, of_tokens)
+    tx.execute(_CANCEL, of_tokens | {"because": reason, "now_ms": now_ms})
