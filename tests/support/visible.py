@@ -17,16 +17,14 @@ class Visible(HTMLParser):
     def __init__(self, page: str, language: str | None = None) -> None:
         super().__init__()
         self.words: list[str] = []
-        self.languages: list[str] = []
         self._language = language
         self._open: list[bool] = []  # of each open element: whether its words count
         self.feed(page)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         attributes = dict(attrs)
-        foreign = self._language is not None and attributes.get("lang") not in (None, self._language)
+        foreign = self._language is not None and attributes.get("lang") not in (None, self._language) and tag != "html"
         counts = all(self._open[-1:]) and tag not in _SILENT and not foreign
-        self.languages += [value for name, value in attrs if name == "lang" and value]
         if counts:
             self.words += [value for name, value in attrs if name in _HEARD and value]
             if attributes.get("type") in ("submit", "button"):

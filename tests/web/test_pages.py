@@ -11,7 +11,7 @@ from gatepost.errors import AddressTaken, BadToken, DatabaseBusy, FieldError, In
 from tests.web.site import ADA, PRODUCTION, Site
 
 PATHS = ("/register", "/verify", "/verify?token=abc", "/verify/request", "/reset", "/reset?token=abc", "/reset/request")
-TOO_SHORT = InvalidInput([FieldError("password", "too_short", "Use at least 12 characters.")])
+TOO_SHORT = InvalidInput([FieldError("password", "too_short", "Use at least %(limit)s characters.", {"limit": 12})])
 
 
 class Tags(HTMLParser):

@@ -110,6 +110,25 @@ def test_the_whole_way_over_pages(service, client):
     assert "New password set" in send(client, "/reset", token=token, password="another long sentence").text
 
 
+def test_a_registration_is_answered_by_mail_in_the_language_of_its_request(tmp_path):
+    """Without a locale the account gets the one of Accept-Language, and its mail comes in it; a locale wins."""
+    service = Service(tmp_path, reveal_accounts=True)
+    asked = [
+        ("en@example.com", {}, {}, "en"),
+        ("zh@example.com", {}, {"accept-language": "zh-Hans-CN, en;q=0.5"}, "zh-CN"),
+        ("tw@example.com", {}, {"accept-language": "zh-TW,zh;q=0.9,en;q=0.8"}, "en"),
+        ("fr@example.com", {}, {"accept-language": "fr-FR"}, "en"),
+        ("de@example.com", {"locale": "de-AT"}, {"accept-language": "zh"}, "de-AT"),
+    ]
+    with service.client() as client:
+        for address, body, headers, locale in asked:
+            sent = {"email": address, "password": PASSWORD, **body}
+            answer = client.post("/auth/register", json=sent, headers=headers)
+            assert (answer.status_code, answer.json()["locale"]) == (201, locale)
+        assert "zh@example.com" in service.mail("邮箱", "zh@example.com")
+        assert "en@example.com" in service.mail("onfirm", "en@example.com")
+
+
 @pytest.mark.parametrize(
     "token",
     [None, "", " ", "abc", 5, 1.5, True, [], {}, ["a"], {"a": "b"}, "\ud800", "é" * 64, "A" * 64, "A" * 60_000, "\x00"],

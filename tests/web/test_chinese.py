@@ -1,0 +1,210 @@
+"""Everything people can meet, in Simplified Chinese: every page in every state, every problem."""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from fastapi import APIRouter
+from fastapi.testclient import TestClient
+from httpx2 import Response
+
+from gatepost.accounts.verification import ChoosePassword
+from gatepost.app import Gatepost, create_app
+from gatepost.errors import AddressTaken, BadToken, DatabaseBusy
+from gatepost.settings import Settings
+from gatepost.transport.folder import Mailbox
+from gatepost.web.catalogue import translate
+from gatepost.web.mailbox import mailbox_router
+from gatepost.web.problems import PROBLEMS, refused
+from gatepost.web.rendering import Pages
+from gatepost.web.route import route_class_for
+from gatepost.web.validation import _KINDS
+from tests.support.visible import Visible
+from tests.web.site import Site
+from tests.web.test_mailbox import deliver
+from tests.web.test_pages import TOO_SHORT, form_field
+
+LANGUAGE = "zh-CN"
+CHINESE = {"accept-language": "zh-CN,zh;q=0.9,en;q=0.8", "accept": "text/html"}
+ADDRESS = "mira@example.com"
+TEMPLATES = {path.stem for path in (Path(Pages.render.__code__.co_filename).parent / "html").glob("*.html")}
+
+# Names that are the same in every language, in texts that developers read.
+NAMES = (
+    "HTTP",
+    "PUBLIC_URL",
+    "ADMIN_TOKEN",
+    "Authorization: Bearer",
+    "Cookie",
+    "Allow",
+    "Idempotency-Key",
+    "Content-Type: application/json",
+    "application/x-www-form-urlencoded",
+    "JSON",
+    "Retry-After",
+    "TestClient",
+    "`with`",
+    "`errors`",
+    "`reasons`",
+    "Gatepost",
+)
+
+
+def foreign_words(page: str) -> list[str]:
+    """Words in Latin letters that a reader meets, but for names, addresses and what is marked as another language."""
+    said = " ".join(Visible(page, LANGUAGE).words)
+    said = re.sub(r"\S+@\S+|[0-9a-f-]{36}|\bGatepost\b|\bHTML\b|\bCookie\b|\bRetry-After\b", "", said)
+    return re.findall(r"[A-Za-z]+", said)
+
+
+def is_chinese(answer: Response) -> None:
+    """The page says that it is Chinese, and it is."""
+    assert answer.headers["content-language"] == LANGUAGE
+    assert '<html lang="zh-CN">' in answer.text
+    assert foreign_words(answer.text) == []
+
+
+def sent(client: TestClient, path: str, **fields: str) -> Response:
+    """A form of a Chinese page, sent."""
+    return client.post(path, data={**form_field(client), **fields}, headers=CHINESE)
+
+
+def refusing(error: Exception) -> Callable[[Site, TestClient], None]:
+    """Let every flow raise."""
+
+    def set_up(site: Site, client: TestClient) -> None:
+        for flow in (site.register, site.verify, site.request_verification, site.request_reset, site.reset_password):
+            flow.answer = error
+
+    return set_up
+
+
+def nothing(site: Site, client: TestClient) -> None:
+    """Leave everything as it is."""
+
+
+def several(site: Site, client: TestClient) -> None:
+    """Let several registrations wait for the address."""
+    site.verify.answer = ChoosePassword()
+
+
+GOOD = {"email": ADDRESS, "password": "correct horse", "name": "Mira", "token": "abc"}
+FORMS = ("/register", "/verify", "/verify/request", "/reset", "/reset/request")
+# (template, how to get there): every template, and each in every state it has.
+SHOWN = [
+    ("register", "/register"),
+    ("verify", "/verify?token=abc"),
+    ("ask_for_verification", "/verify"),
+    ("ask_for_verification", "/verify/request"),
+    ("reset", "/reset?token=abc"),
+    ("ask_for_reset", "/reset"),
+    ("ask_for_reset", "/reset/request"),
+]
+SENT = [
+    ("check_your_inbox", "/register", {}, nothing),
+    ("check_your_inbox", "/verify/request", {}, nothing),
+    ("check_your_inbox", "/reset/request", {}, nothing),
+    ("verified", "/verify", {}, nothing),
+    ("choose_password", "/verify", {"password": ""}, several),
+    ("choose_password", "/verify", {}, refusing(TOO_SHORT)),
+    ("password_was_reset", "/reset", {}, nothing),
+    ("register", "/register", {}, refusing(TOO_SHORT)),
+    ("register", "/register", {}, refusing(AddressTaken())),
+    ("reset", "/reset", {}, refusing(TOO_SHORT)),
+    ("ask_for_verification", "/verify", {}, refusing(BadToken())),
+    ("ask_for_reset", "/reset", {}, refusing(BadToken())),
+    *(("form", path, {}, refusing(DatabaseBusy("full"))) for path in FORMS),
+    *(("form", path, {"form_key": "0" * 64}, nothing) for path in FORMS),
+    *(("problem", path, {}, refusing(ZeroDivisionError())) for path in FORMS),
+]
+
+
+@pytest.mark.parametrize(("template", "path"), SHOWN)
+def test_every_page_is_all_chinese(template, path):
+    """Nothing a person sees or hears of it is English."""
+    answer = Site().client().get(path, headers=CHINESE)
+    assert answer.status_code == 200
+    is_chinese(answer)
+
+
+@pytest.mark.parametrize(("template", "path", "fields", "set_up"), SENT)
+def test_every_answer_to_a_form_is_all_chinese(template, path, fields, set_up):
+    """Success and every kind of failure, in place and on a page of its own."""
+    site = Site()
+    client = site.client()
+    set_up(site, client)
+    answer = sent(client, path, **{**GOOD, **fields})
+    is_chinese(answer)
+
+
+def test_the_mailbox_is_all_chinese(tmp_path):
+    """Empty, with mail, and each view of a message, but for the message itself."""
+    site = Site(mailbox=Mailbox(tmp_path / "mailbox"))
+    client = site.client(mailbox_router(site.context), client=("127.0.0.1", 5000))
+    assert foreign_words(client.get("/dev/mailbox", headers=CHINESE).text) == []
+    deliver(tmp_path / "mailbox")
+    page = client.get("/dev/mailbox", headers=CHINESE).text
+    assert foreign_words(page) == ["Hello", "script", "alert", "script"]
+    assert 'data-changed="列表已更新。"' in page
+    found = re.search(r'href="(/dev/mailbox/messages/[^"]+)"', page)
+    assert found is not None
+    for view in ("html", "text", "source"):
+        shown = client.get(found[1], params={"view": view}, headers=CHINESE).text
+        without_mail = re.sub(r"<pre.*?</pre>|<dd>.*?</dd>|Hello &lt;script[^<]*", "", shown, flags=re.DOTALL)
+        assert foreign_words(without_mail) == []
+    missing = client.get("/dev/mailbox/messages/none", headers=CHINESE)
+    assert "邮箱中没有此名称的邮件。" in missing.text + missing.json()["detail"]
+
+
+def test_no_page_is_forgotten():
+    """The states above use every template there is."""
+    used = {template for template, *_ in (*SHOWN, *SENT)} - {"form"} | {"mailbox", "mail", "page", "parts"}
+    assert used == TEMPLATES
+
+
+@pytest.mark.parametrize("code", PROBLEMS)
+def test_every_problem_is_all_chinese(code):
+    """As problem+json: title, detail and errors hold no English but names; `type` and `code` are those of English."""
+    site = Site()
+    router = APIRouter(route_class=route_class_for(site.context))
+
+    @router.get("/refusal")
+    async def refuse() -> None:
+        raise refused(code)
+
+    answer = site.client(router).get("/refusal", headers={"accept-language": LANGUAGE})
+    body = answer.json()
+    row = PROBLEMS[code]
+    assert (answer.status_code, body["type"], body["code"]) == (row.status, row.type, code)
+    assert (answer.headers["content-language"], answer.headers["vary"]) == (LANGUAGE, "Accept-Language")
+    for text in (body["title"], body["detail"], *(one["detail"] for one in body.get("errors", ()))):
+        for name in NAMES:
+            text = text.replace(name, "")
+        assert (code, re.findall(r"[A-Za-z]+", text)) == (code, [])
+
+
+@pytest.mark.parametrize("text", sorted({text for _, _, text in _KINDS}))
+def test_every_word_of_a_failed_validation_is_chinese(text):
+    """What pydantic refuses is said in the same language as the rest."""
+    assert re.findall(r"[A-Za-z]+", re.sub("UUID|JSON", "", translate(text, LANGUAGE))) == []
+
+
+def test_english_would_be_seen():
+    """The look at a page finds English in its text, its title and what a screen reader says."""
+    client = Site().client()
+    assert foreign_words(client.get("/register?locale=en").text) != []
+    for page in ("<title>Mailbox</title>", '<nav aria-label="Language">', '<img alt="A gate">', "<p>邮箱 Mailbox</p>"):
+        assert foreign_words(page) != []
+    assert foreign_words('<a lang="en" aria-label="to English">English</a>') == []
+
+
+def test_the_service_refuses_in_chinese_what_is_no_route(tmp_path):
+    """An unknown address, an unknown host and a method nobody offers, as page and as problem."""
+    gatepost = Gatepost(Settings(database_url=f"sqlite:///{tmp_path}/gatepost.db"))
+    client = TestClient(create_app(gatepost), base_url=gatepost.settings.public_url)
+    assert "<h1>未找到</h1>" in client.get("/nowhere", headers=CHINESE).text
+    assert client.get("/nowhere?locale=zh-CN").json()["title"] == "未找到"
+    stranger = client.get("/register", headers={**CHINESE, "host": "elsewhere.example"})
+    assert (stranger.status_code, stranger.json()["title"]) == (400, "未知主机")
+    assert client.put("/auth/register", headers={"accept-language": "zh"}).json()["title"] == "不允许使用此方法"
