@@ -5,6 +5,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
+Kind = Literal["sqlite", "postgresql"]
+LABELS: dict[Kind, str] = {"sqlite": "SQLite", "postgresql": "PostgreSQL"}
+
 
 @dataclass(frozen=True)
 class Figure:
@@ -52,11 +55,11 @@ class Result:
 
 @dataclass(frozen=True)
 class Measure:
-    """A measure by its name. `run(quick)` takes some time."""
+    """A measure by its name. `run(quick, kind of database)` takes some time."""
 
     name: str
     title: str
-    run: Callable[[bool], Result]
+    run: Callable[[bool, Kind], Result]
 
 
 def percentile(values: Sequence[float], percent: float) -> float:

@@ -1,9 +1,10 @@
 """Register while the mail server hangs, beside register while it is healthy."""
 
 from benchmarks.ceiling import ceiling
-from benchmarks.figures import Aim, Figure, Measure, Result, percentile
+from benchmarks.figures import Aim, Figure, Kind, Measure, Result, percentile
 from benchmarks.load import paced, registrations, saturate
-from benchmarks.processes import Process, gatepost, hung_mail_server, workplace
+from benchmarks.places import gatepost, workplace
+from benchmarks.processes import Process, hung_mail_server
 from benchmarks.sink import start_sink
 
 SHARE_OF_CEILING = 0.4
@@ -11,18 +12,18 @@ SLICE = 25  # registrations with one service before it is the other's turn: abou
 TITLE = "Register with the mail server hung beside healthy"
 
 
-def run(quick: bool) -> Result:
+def run(quick: bool, kind: Kind) -> Result:
     """Measure pairs; within each the two services take turns, so that other work on the machine meets both alike."""
     pairs, slices = (2, 3) if quick else (6, 12)
     per_s = SHARE_OF_CEILING * ceiling(1.0 if quick else 4.0).per_s
     p50: dict[str, list[float]] = {"healthy": [], "hung": []}
     p99: dict[str, list[float]] = {"healthy": [], "hung": []}
     with (
-        workplace() as folder,
+        workplace(kind) as place,
         hung_mail_server() as silent,
-        start_sink(folder) as sink,
-        gatepost(folder, sink.port, name="healthy") as healthy,
-        gatepost(folder, silent, name="hung") as hung,
+        start_sink(place.folder) as sink,
+        gatepost(place, sink.port, name="healthy") as healthy,
+        gatepost(place, silent, name="hung") as hung,
     ):
         services = {"healthy": healthy, "hung": hung}
         for service in services.values():

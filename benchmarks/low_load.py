@@ -1,24 +1,25 @@
 """From the promise to the accepted mail when one person at a time signs up."""
 
-from benchmarks.figures import Aim, Figure, Measure, Result, percentile
+from benchmarks.figures import Aim, Figure, Kind, Measure, Result, percentile
 from benchmarks.load import paced, registrations, saturate
 from benchmarks.mail import wait_for_sent
-from benchmarks.processes import EventLog, Process, gatepost, peer, workplace
+from benchmarks.places import gatepost, workplace
+from benchmarks.processes import EventLog, Process, peer
 from benchmarks.sink import sink_name, start_sink
 
 PER_S = 10.0
 TITLE = "From commit to accepted at low load"
 
 
-def run(quick: bool) -> Result:
+def run(quick: bool, kind: Kind) -> Result:
     """Alternate: one registration at a time with Gatepost, one request at a time with fastapi-mail."""
     rounds, total = (1, 30) if quick else (5, 100)
     ours_p50, ours_p99, peer_p50, peer_p99, answers = [], [], [], [], []
     with (
-        workplace() as folder,
-        start_sink(folder) as sink,
-        gatepost(folder, sink.port) as service,
-        peer("fastapi_mail", folder, sink.port, "real") as app,
+        workplace(kind) as place,
+        start_sink(place.folder) as sink,
+        gatepost(place, sink.port) as service,
+        peer("fastapi_mail", place.folder, sink.port, "real") as app,
     ):
         log = EventLog(service.log_path)
         saturate(service.port, registrations("warm"), total=20, connections=2).must_all_be(202)

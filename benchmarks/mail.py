@@ -8,20 +8,11 @@ import urllib.request
 from pathlib import Path
 from typing import Any
 
-from benchmarks.figures import Aim, Figure, Measure, Result
+from benchmarks.figures import Aim, Figure, Kind, Measure, Result
 from benchmarks.load import registrations, saturate
 from benchmarks.padded import composer
-from benchmarks.processes import (
-    CHEAP_HASH,
-    ROOT,
-    EventLog,
-    Process,
-    gatepost,
-    hung_mail_server,
-    instant_s,
-    peer,
-    workplace,
-)
+from benchmarks.places import CHEAP_HASH, Place, gatepost, workplace
+from benchmarks.processes import ROOT, EventLog, Process, hung_mail_server, instant_s, peer
 from benchmarks.sink import sink_name, start_sink
 from gatepost.settings import Settings
 from gatepost.transport.dialogue import on_the_wire
@@ -35,19 +26,19 @@ WAITING, REAL = "Gatepost: waiting messages, 13 KB", "Gatepost: waiting messages
 REQUESTED, PEER = "Gatepost: from request to status, 13 KB", "fastapi-mail in BackgroundTasks, 13 KB"
 
 
-def run(quick: bool) -> Result:
+def run(quick: bool, kind: Kind) -> Result:
     """Alternate over everybody, several rounds, all into the same sink process."""
     rounds, total, bytes_total = (1, 400, 4_000) if quick else (3, 2_000, 40_000)
     rates: dict[str, list[float]] = {name: [] for name in (LIMIT, IN_TURN, WAITING, REAL, REQUESTED, PEER)}
     sizes = {padded: _message(padded) for padded in (True, False)}
-    with workplace() as folder, start_sink(folder) as sink:
+    with workplace(kind) as place, start_sink(place.folder) as sink:
         for number in range(rounds):
             rates[LIMIT].append(_raw(sink, sizes[True], bytes_total, "pipelined"))
             rates[IN_TURN].append(_raw(sink, sizes[True], bytes_total, "in_turn"))
-            rates[WAITING].append(_drained(folder, sink, f"w{number}", total, padded=True))
-            rates[PEER].append(_fastapi_mail(folder, sink, total))
-            rates[REAL].append(_drained(folder, sink, f"r{number}", total, padded=False))
-            rates[REQUESTED].append(_requested(folder, sink, f"q{number}", total))
+            rates[WAITING].append(_drained(place, sink, f"w{number}", total, padded=True))
+            rates[PEER].append(_fastapi_mail(place, sink, total))
+            rates[REAL].append(_drained(place, sink, f"r{number}", total, padded=False))
+            rates[REQUESTED].append(_requested(place, sink, f"q{number}", total))
     figures = [Figure.of(name, "messages a second", values) for name, values in rates.items()]
     judged = [
         (_ratio(rates, WAITING, LIMIT, "waiting messages ÷ limit"), Aim("≥", 0.25)),
@@ -96,17 +87,17 @@ def _raw(sink: Process, message: bytes, total: int, how: str) -> float:
     return float(done.stdout)
 
 
-def _drained(folder: Path, sink: Process, name: str, total: int, *, padded: bool) -> float:
-    with hung_mail_server() as hung, gatepost(folder, hung, ONE_MESSAGE_EACH, name=name) as service:
+def _drained(place: Place, sink: Process, name: str, total: int, *, padded: bool) -> float:
+    with hung_mail_server() as hung, gatepost(place, hung, ONE_MESSAGE_EACH, name=name) as service:
         saturate(service.port, registrations(name), total=total, connections=32).must_all_be(202)
-    with gatepost(folder, sink.port, ONE_MESSAGE_EACH, padded=padded, name=name) as service:
+    with gatepost(place, sink.port, ONE_MESSAGE_EACH, padded=padded, name=name) as service:
         accepted = EventLog(service.log_path).wait_for_accepted(total, TIMEOUT_S)
         started = next(line for line in service.log_path.read_text().splitlines() if '"service_started"' in line)
     return total / (instant_s(accepted[-1]) - instant_s(json.loads(started)))
 
 
-def _requested(folder: Path, sink: Process, name: str, total: int) -> float:
-    with gatepost(folder, sink.port, ONE_MESSAGE_EACH, padded=True, name=name) as service:
+def _requested(place: Place, sink: Process, name: str, total: int) -> float:
+    with gatepost(place, sink.port, ONE_MESSAGE_EACH, padded=True, name=name) as service:
         log = EventLog(service.log_path)
         saturate(service.port, registrations("warm"), total=50, connections=8).must_all_be(202)
         log.wait_for_accepted(50, TIMEOUT_S)
@@ -116,8 +107,8 @@ def _requested(folder: Path, sink: Process, name: str, total: int) -> float:
     return total / (instant_s(accepted[-1]) - load.began_at_s)
 
 
-def _fastapi_mail(folder: Path, sink: Process, total: int) -> float:
-    with peer("fastapi_mail", folder, sink.port, "padded") as app:
+def _fastapi_mail(place: Place, sink: Process, total: int) -> float:
+    with peer("fastapi_mail", place.folder, sink.port, "padded") as app:
         saturate(app.port, registrations("warm"), total=50, connections=8).must_all_be(202)
         wait_for_sent(app, 50)
         load = saturate(app.port, registrations("m"), total=total, connections=32).must_all_be(202)

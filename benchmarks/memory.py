@@ -2,9 +2,10 @@
 
 import threading
 
-from benchmarks.figures import Aim, Figure, Measure, Result
+from benchmarks.figures import Aim, Figure, Kind, Measure, Result
 from benchmarks.load import Load, registrations, saturate
-from benchmarks.processes import CHEAP_HASH, Process, gatepost, peer, workplace
+from benchmarks.places import CHEAP_HASH, gatepost, workplace
+from benchmarks.processes import Process, peer
 from benchmarks.sink import slow_sink
 
 DELAY_S = 5.0
@@ -13,23 +14,23 @@ ENVIRON = {**CHEAP_HASH, "GATEPOST_WELCOME": "off"}
 TITLE = "Memory for 10,000 waiting messages"
 
 
-def run(quick: bool) -> Result:
+def run(quick: bool, kind: Kind) -> Result:
     """Measure ours and the peer's growth, one after the other, each in a fresh process."""
     rounds, total = (1, 1_000) if quick else (3, 10_000)
     ours, theirs, before = [], [], []
     for number in range(rounds):
         with (
-            workplace() as folder,
-            slow_sink(folder, delay_s=DELAY_S) as sink,
-            gatepost(folder, sink.port, ENVIRON) as service,
+            workplace(kind) as place,
+            slow_sink(place.folder, delay_s=DELAY_S) as sink,
+            gatepost(place, sink.port, ENVIRON) as service,
         ):
             grown, at_start = _growth(service, total, number)
             ours.append(grown)
             before.append(at_start)
         with (
-            workplace() as folder,
-            slow_sink(folder, delay_s=DELAY_S) as sink,
-            peer("fastapi_mail", folder, sink.port, "real") as app,
+            workplace(kind) as place,
+            slow_sink(place.folder, delay_s=DELAY_S) as sink,
+            peer("fastapi_mail", place.folder, sink.port, "real") as app,
         ):
             theirs.append(_growth(app, total, number)[0])
     growth = Figure.of("Gatepost: growth", "MiB", ours)

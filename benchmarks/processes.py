@@ -3,11 +3,9 @@
 import contextlib
 import json
 import os
-import shutil
 import socket
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
@@ -18,7 +16,6 @@ ROOT = Path(__file__).parents[1]
 START_TIMEOUT_S = 30.0
 STOP_TIMEOUT_S = 15.0
 POLL_S = 0.02
-CHEAP_HASH = {"GATEPOST_ARGON2_MEMORY_KIB": "8", "GATEPOST_ARGON2_TIME_COST": "1"}  # where hashing is not the question
 
 
 class Process:
@@ -149,17 +146,6 @@ def free_port() -> int:
 
 
 @contextlib.contextmanager
-def workplace() -> Iterator[Path]:
-    """A folder on the disk the project is on: /tmp may be memory, where a commit costs nothing."""
-    (ROOT / ".cache").mkdir(exist_ok=True)
-    folder = Path(tempfile.mkdtemp(prefix="bench-", dir=ROOT / ".cache"))
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-@contextlib.contextmanager
 def hung_mail_server() -> Iterator[int]:
     """A port on which connections are established (by the kernel) and nobody ever says a word."""
     with socket.socket() as listener:
@@ -168,38 +154,8 @@ def hung_mail_server() -> Iterator[int]:
         yield int(listener.getsockname()[1])
 
 
-def gatepost(
-    folder: Path, mail_port: int, environ: Mapping[str, str] | None = None, *, padded: bool = False, name: str = "a"
-) -> Process:
-    """The service as `gatepost serve` runs it, with the database of this name.
-
-    Args:
-        folder: where its files go.
-        mail_port: port of its mail server.
-        environ: further settings.
-        padded: its verification mail is made 13 KB long.
-        name: tells two databases apart.
-    """
-    port = free_port()
-    settings = {
-        "GATEPOST_PORT": str(port),
-        "GATEPOST_DATABASE_URL": f"sqlite:///{folder / name}/gatepost.db",
-        "GATEPOST_SMTP_URL": f"smtp://127.0.0.1:{mail_port}",
-        "GATEPOST_SENDER": "Gatepost <no-reply@gatepost.example>",
-        "GATEPOST_RATE_LIMITS": "off",
-        "GATEPOST_SHUTDOWN_GRACE_S": "1",
-        **(environ or {}),
-    }
-    module = "benchmarks.padded" if padded else None
-    command = [sys.executable, "-m", module] if module else [sys.executable, "-c", _SERVE]
-    return Process(command, port=port, folder=folder, environ=settings)
-
-
 def peer(module: str, folder: Path, *arguments: object) -> Process:
     """One of benchmarks/peers, under uvicorn as its documentation starts it."""
     port = free_port()
     command = [sys.executable, "-m", f"benchmarks.peers.{module}", str(port), *map(str, arguments)]
     return Process(command, port=port, folder=folder)
-
-
-_SERVE = "import sys; from gatepost.cli import main; sys.argv[:] = ['gatepost', 'serve']; main()"

@@ -4,9 +4,10 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from benchmarks.ceiling import MEMORY_KIB, PARALLELISM, TIME_COST, Ceiling, ceiling
-from benchmarks.figures import Aim, Figure, Measure, Result, percentile
+from benchmarks.figures import Aim, Figure, Kind, Measure, Result, percentile
 from benchmarks.load import Load, registrations, saturate
-from benchmarks.processes import Process, gatepost, hung_mail_server, workplace
+from benchmarks.places import Place, gatepost, workplace
+from benchmarks.processes import Process, hung_mail_server
 from benchmarks.sink import sink_name, start_sink
 
 CONNECTIONS = 32
@@ -19,7 +20,7 @@ class _Storm:
     """One run against one service, and the ceiling just before and after it."""
 
     load: Load
-    cpu_ms: float  # of the service, for one sign-up
+    cpu_ms: float  # of the service and its database server, for one sign-up
     around: tuple[Ceiling, Ceiling]
 
     @property
@@ -31,15 +32,15 @@ class _Storm:
         return (self.around[0].cpu_ms + self.around[1].cpu_ms) / 2 / self.cpu_ms
 
 
-def run(quick: bool) -> Result:
+def run(quick: bool, kind: Kind) -> Result:
     """Alternate: ceiling, worker idle, ceiling, mail flowing, ceiling, …; each run is compared with its neighbours."""
     rounds, total, ceiling_s = (2, 150, 1.5) if quick else (6, 500, 4.0)
     with (
-        workplace() as folder,
+        workplace(kind) as place,
         hung_mail_server() as hung,
-        start_sink(folder) as sink,
-        gatepost(folder, hung, name="idle") as idle,
-        gatepost(folder, sink.port, name="flowing") as flowing,
+        start_sink(place.folder) as sink,
+        gatepost(place, hung, name="idle") as idle,
+        gatepost(place, sink.port, name="flowing") as flowing,
     ):
         services = {IDLE: idle, FLOWING: flowing}
         for service in services.values():
@@ -48,7 +49,7 @@ def run(quick: bool) -> Result:
         loads: list[tuple[str, Load, float]] = []
         for number in range(rounds):
             for name, service in services.items():
-                loads.append((name, *_storm(service, number, total)))
+                loads.append((name, *_storm(place, service, number, total)))
                 ceilings.append(ceiling(ceiling_s))
     storms: dict[str, list[_Storm]] = {IDLE: [], FLOWING: []}
     for (name, load, cpu_ms), around in zip(loads, pairwise(ceilings), strict=True):
@@ -56,11 +57,11 @@ def run(quick: bool) -> Result:
     return Result("registration", TITLE, _figures(ceilings, storms), _judged(storms), _notes())
 
 
-def _storm(service: Process, number: int, total: int) -> tuple[Load, float]:
-    before = service.cpu_s()
+def _storm(place: Place, service: Process, number: int, total: int) -> tuple[Load, float]:
+    before = service.cpu_s() + place.database_cpu_s()
     requests = registrations(f"r{number}-")
     load = saturate(service.port, requests, total=total, connections=CONNECTIONS).must_all_be(202)
-    return load, (service.cpu_s() - before) * 1000 / total
+    return load, (service.cpu_s() + place.database_cpu_s() - before) * 1000 / total
 
 
 def _figures(ceilings: list[Ceiling], storms: dict[str, list[_Storm]]) -> list[Figure]:

@@ -3,28 +3,28 @@
 import json
 import subprocess
 import sys
-from pathlib import Path
 
-from benchmarks.figures import Aim, Figure, Measure, Result, percentile
+from benchmarks.figures import Aim, Figure, Kind, Measure, Result, percentile
 from benchmarks.load import registrations, saturate, saturate_for
-from benchmarks.processes import ROOT, Process, gatepost, peer, workplace
+from benchmarks.places import Place, gatepost, workplace
+from benchmarks.processes import ROOT, Process, peer
 from benchmarks.sink import start_sink
 
 IN_FLIGHT = 500
 TITLE = "GET /healthz in a storm of registrations"
 
 
-def run(quick: bool) -> Result:
+def run(quick: bool, kind: Kind) -> Result:
     """Alternate over the servers: idle and storm of each, several rounds."""
     rounds, seconds = (1, 2.0) if quick else (5, 5.0)
     names = ("Gatepost", "hash in anyio's threads (def endpoint)", "hash on the loop (async def endpoint)")
     idle: dict[str, list[float]] = {name: [] for name in names}
     storm: dict[str, list[float]] = {name: [] for name in names}
     memory: dict[str, list[float]] = {name: [] for name in names}
-    with workplace() as folder, start_sink(folder) as sink:
+    with workplace(kind) as place, start_sink(place.folder) as sink:
         for number in range(rounds):
             for name in names:
-                with _start(name, folder, sink, number) as server:
+                with _start(name, place, sink, number) as server:
                     saturate(server.port, registrations("warm"), total=20, connections=4)
                     idle[name].append(percentile(_probe(server, seconds / 2), 99))
                     storm[name].append(_storm(server, seconds))
@@ -43,10 +43,10 @@ def run(quick: bool) -> Result:
     return Result("storm", TITLE, figures, [(ours, Aim("≤", 10)), (beside, None)], notes)
 
 
-def _start(name: str, folder: Path, sink: Process, number: int) -> Process:
+def _start(name: str, place: Place, sink: Process, number: int) -> Process:
     if name == "Gatepost":
-        return gatepost(folder, sink.port, name=f"storm{number}")
-    return peer("hashing", folder, "loop" if "loop" in name else "threads")
+        return gatepost(place, sink.port, name=f"storm{number}")
+    return peer("hashing", place.folder, "loop" if "loop" in name else "threads")
 
 
 def _storm(server: Process, seconds: float) -> float:

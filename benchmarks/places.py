@@ -1,0 +1,97 @@
+"""Where a service is measured: a folder on the disk, and on it a SQLite file or a PostgreSQL server of its own."""
+
+import contextlib
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from benchmarks.figures import Kind
+from benchmarks.processes import ROOT, Process, free_port
+from tests.support.postgresql import Cluster, cluster, run_apart
+
+CHEAP_HASH = {"GATEPOST_ARGON2_MEMORY_KIB": "8", "GATEPOST_ARGON2_TIME_COST": "1"}  # where hashing is not the question
+
+
+@dataclass(frozen=True)
+class Place:
+    """A folder, and the PostgreSQL server beside it, if there is one."""
+
+    folder: Path
+    server: Cluster | None
+    _made: dict[str, str] = field(default_factory=dict)
+
+    def url(self, name: str) -> str:
+        """The DATABASE_URL of the database of this name, made where it is missing."""
+        if self.server is None:
+            return f"sqlite:///{self.folder / name}/gatepost.db"
+        if name not in self._made:
+            self._made[name] = run_apart(self.server.create_database(name))
+        return self._made[name]
+
+    def database_cpu_s(self) -> float:
+        """Processor seconds the PostgreSQL server used so far, ended sessions included; 0 on SQLite."""
+        return 0.0 if self.server is None else _family_s(self.server.pid)
+
+
+@contextlib.contextmanager
+def workplace(kind: Kind = "sqlite") -> Iterator[Place]:
+    """A folder on the disk the project is on: /tmp may be memory, where a commit costs nothing."""
+    cache = ROOT / ".cache"
+    cache.mkdir(exist_ok=True)
+    folder = Path(tempfile.mkdtemp(prefix="bench-", dir=cache))
+    try:
+        with contextlib.ExitStack() as servers:
+            # Beside the folder, not in it: the server runs as another user.
+            server = servers.enter_context(cluster(durable=True, folder=cache)) if kind == "postgresql" else None
+            yield Place(folder, server)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def gatepost(
+    place: Place, mail_port: int, environ: Mapping[str, str] | None = None, *, padded: bool = False, name: str = "a"
+) -> Process:
+    """The service as `gatepost serve` runs it, with the database of this name.
+
+    Args:
+        place: where its files and its database are.
+        mail_port: port of its mail server.
+        environ: further settings.
+        padded: its verification mail is made 13 KB long.
+        name: tells two databases apart.
+    """
+    port = free_port()
+    settings = {
+        "GATEPOST_PORT": str(port),
+        "GATEPOST_DATABASE_URL": place.url(name),
+        "GATEPOST_SECRET_KEYS": "a key of the benchmarks: the same for every start",
+        "GATEPOST_SMTP_URL": f"smtp://127.0.0.1:{mail_port}",
+        "GATEPOST_SENDER": "Gatepost <no-reply@gatepost.example>",
+        "GATEPOST_RATE_LIMITS": "off",
+        "GATEPOST_SHUTDOWN_GRACE_S": "1",
+        **(environ or {}),
+    }
+    module = "benchmarks.padded" if padded else None
+    command = [sys.executable, "-m", module] if module else [sys.executable, "-c", _SERVE]
+    return Process(command, port=port, folder=place.folder, environ=settings)
+
+
+def _family_s(pid: int) -> float:
+    """Processor seconds of a process, of its children, and of those it has waited for."""
+    ticks = 0
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            with contextlib.suppress(OSError):
+                fields = (entry / "stat").read_text().rpartition(")")[2].split()
+                if int(entry.name) == pid:
+                    ticks += sum(map(int, fields[11:15]))
+                elif int(fields[1]) == pid:
+                    ticks += int(fields[11]) + int(fields[12])
+    return ticks / os.sysconf("SC_CLK_TCK")
+
+
+_SERVE = "import sys; from gatepost.cli import main; sys.argv[:] = ['gatepost', 'serve']; main()"
