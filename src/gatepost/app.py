@@ -5,6 +5,7 @@ import secrets
 import socket
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import TypeVar
 
 from fastapi import APIRouter, FastAPI
@@ -20,9 +21,10 @@ from gatepost.delivery.attempt import Desk
 from gatepost.delivery.ring import Ring
 from gatepost.delivery.worker import Worker
 from gatepost.errors import InvalidInput, NotStarted, StartRefused, TryLater
-from gatepost.events import Events
+from gatepost.events import Events, SettingWarned
 from gatepost.life import Life
 from gatepost.mail.address import parse_address
+from gatepost.mail.templates import Templates
 from gatepost.observe.metrics import Metrics
 from gatepost.outbox.depths import depths
 from gatepost.outbox.prune import prune_no_account
@@ -36,6 +38,7 @@ from gatepost.parts import (
     host_events,
     mailbox_folder,
 )
+from gatepost.seam import Mail
 from gatepost.settings import Settings
 from gatepost.signals import also_on_stop_signals
 from gatepost.transport.folder import FolderTransport, Mailbox
@@ -64,6 +67,10 @@ class Gatepost:
         clock: the machine's when None.
         transport: how messages are submitted; from the settings when None.
         worker: whether this process submits messages; False leaves that to others (`gatepost worker`, PostgreSQL only).
+        templates: folder with messages of the host's own and other words for ours; from the settings when None.
+
+    Attributes:
+        mail: promises messages of the host's own.
 
     Raises:
         SettingsError: a setting is missing, unknown or unsafe.
@@ -79,6 +86,7 @@ class Gatepost:
         clock: Clock | None = None,
         transport: Transport | None = None,
         worker: bool = True,
+        templates: Path | None = None,
     ) -> None:
         self.settings = settings = settings or Settings.load()
         if not worker:
@@ -89,7 +97,9 @@ class Gatepost:
         self.events.subscribe(self._metrics.on_event)
         self._keys = build_keys(settings)
         self._database = OpenedLater(settings.database_url)
-        self._composer = build_composer(settings)
+        all_templates = Templates(own=templates or settings.templates)
+        self._composer = build_composer(settings, all_templates)
+        message_id_domain = self._composer.return_path.rpartition("@")[2]
         passwords = build_passwords(settings)
         self._life = Life(
             settings,
@@ -99,13 +109,17 @@ class Gatepost:
             make_worker=self._make_worker if worker else None,
             passwords=passwords,
         )
+        self.mail = Mail(
+            all_templates, self.clock, message_id_domain=message_id_domain, on_enqueued=self._warn_if_not_running
+        )
+        self._warned_not_running = not worker
         self.gate = Gate(
             database=self._database,
             passwords=passwords,
             keys=self._keys,
             clock=self.clock,
             events=self.events,
-            message_id_domain=self._composer.return_path.rpartition("@")[2],
+            message_id_domain=message_id_domain,
             reveal_accounts=settings.reveal_accounts,
             welcome=settings.welcome,
             password_min_length=settings.password_min_length,
@@ -205,6 +219,16 @@ class Gatepost:
             slots=self.settings.worker_slots,
             chores=(prune_no_account, prune_tokens, prune_candidates, prune_idempotency_keys),
         )
+
+    def _warn_if_not_running(self) -> None:
+        if self._database.opened is None and not self._warned_not_running:
+            self._warned_not_running = True
+            self.events.emit(
+                SettingWarned(
+                    detail="a message was enqueued, and Gatepost does not run in this process: run its lifespan"
+                    " (a TestClient needs `with`), or say Gatepost(worker=False) where `gatepost worker` runs elsewhere"
+                )
+            )
 
     async def _ring_the_bell(self) -> None:
         self._life.ring()

@@ -14,6 +14,7 @@ GatepostError
 ├── BadToken                every bad token alike (HTTP 400)
 ├── AddressTaken            only with REVEAL_ACCOUNTS (HTTP 409)
 ├── IdempotencyKeyReused    the Idempotency-Key came before with another body (HTTP 409)
+├── EnqueueRefused          a draft cannot be promised in this transaction: wrong session, database or schema
 ├── TemplateError           a template is missing, does not compile or lacks a value
 └── ComposeError            the message could not be made, or did not pass its check
     └── InvalidRecipient    the stored recipient is no address that may be written to a server
@@ -128,6 +129,10 @@ class AddressTaken(GatepostError):
 
 class IdempotencyKeyReused(GatepostError):
     """The Idempotency-Key came before with another body; nothing was written."""
+
+
+class EnqueueRefused(GatepostError):
+    """A draft cannot be promised in this transaction; nothing was written, and the text names the way out."""
 
 
 class TemplateError(GatepostError):

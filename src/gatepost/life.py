@@ -90,7 +90,10 @@ class Life:
             settings.database_url,
             wait_for_owner_s=grace_s if wait_for_owner_s is None else wait_for_owner_s,
             on_waiting=self._warn,
+            connections=settings.database_connections,
         )
+        for warning in opened.warnings:
+            self._warn(warning)
         try:
             await self._start_worker()
         except BaseException:

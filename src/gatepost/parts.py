@@ -46,10 +46,10 @@ def build_links(settings: Settings, keys: Keys) -> Links:
     return Links(keys, verify_url=verify_page, reset_url=reset_page(settings))
 
 
-def build_composer(settings: Settings) -> Composer:
-    """Make the composer the settings ask for."""
+def build_composer(settings: Settings, templates: Templates | None = None) -> Composer:
+    """Make the composer the settings ask for; its templates are those of the settings unless told."""
     return Composer(
-        Templates(),
+        templates or Templates(own=settings.templates),
         sender=settings.sender,
         product_name=settings.product_name,
         public_url=settings.public_url,

@@ -1,4 +1,4 @@
-"""The example as a process under uvicorn, and what it says of itself."""
+"""An example as a process under uvicorn, and what it says of itself."""
 
 import json
 import os
@@ -31,9 +31,9 @@ def clean_environment(**settings: str) -> dict[str, str]:
 
 
 class Host:
-    """The example host, started in an empty folder the way its docstring says; killed at the end if need be."""
+    """An example host, started in an empty folder the way its docstring says; killed at the end if need be."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, example: str = "host_app", **settings: str) -> None:
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.mailbox = Mailbox(folder / "var" / "mailbox")
@@ -41,11 +41,11 @@ class Host:
         self.heard: list[str] = []
         self.process = subprocess.Popen(
             [
-                *(sys.executable, "-m", "uvicorn", "--app-dir", str(ROOT / "examples" / "host_app")),
+                *(sys.executable, "-m", "uvicorn", "--app-dir", str(ROOT / "examples" / example)),
                 *("--factory", "main:make_app", "--port", str(self.port)),
             ],
             cwd=folder,
-            env=clean_environment(port=str(self.port)),
+            env=clean_environment(port=str(self.port), **settings),
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             text=True,
@@ -57,6 +57,10 @@ class Host:
         return self
 
     def __exit__(self, *exc: object) -> None:
+        self.kill()
+
+    def kill(self) -> None:
+        """End it as a power cut would."""
         if self.process.poll() is None:
             self.process.kill()
         self.process.wait()

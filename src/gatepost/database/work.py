@@ -50,6 +50,11 @@ def checked(work: Work[T], tx: Connection) -> T:
     return plain(value)
 
 
+def is_running(tx: Connection) -> bool:
+    """Say whether `tx` is the connection of a work that runs now, and not one of somebody else's."""
+    return bool(tx.info.get(_RUNNING))
+
+
 def plain(value: T) -> T:
     """Return `value` unless it is a cursor, a coroutine or a generator."""
     if isinstance(value, _NOT_A_VALUE):
