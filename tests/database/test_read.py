@@ -1,4 +1,4 @@
-"""The contract of `read`, shown on a real file."""
+"""What a SQLite file adds to the contract of `read` (tests/conformance/database): threads and a bounded queue."""
 
 import asyncio
 import threading
@@ -10,32 +10,7 @@ from sqlalchemy.exc import OperationalError
 from gatepost.database.readers import MAX_WAITING_READS, READ_THREADS
 from gatepost.database.sqlite import SqliteDatabase
 from gatepost.errors import DatabaseBusy
-from tests.database.conftest import held_writer, note, notes
-
-
-async def test_a_read_does_not_wait_for_a_write(database: SqliteDatabase) -> None:
-    """While a transaction is open a read answers, with what was committed before."""
-    await database.write(note("a"))
-    async with held_writer(database):
-        assert ["a"] == await database.read(notes)
-
-
-async def test_a_query_sees_one_moment(database: SqliteDatabase) -> None:
-    """What is committed while a query runs is not in it, and is in the next."""
-    looked, go_on = threading.Event(), threading.Event()
-
-    def twice(connection: Connection) -> tuple[list[str], list[str]]:
-        first = notes(connection)
-        looked.set()
-        go_on.wait()
-        return first, notes(connection)
-
-    reading = asyncio.create_task(database.read(twice))
-    await asyncio.to_thread(looked.wait)
-    await database.write(note("a"))
-    go_on.set()
-    assert ([], []) == await reading
-    assert ["a"] == await database.read(notes)
+from tests.database.conftest import note, notes
 
 
 @pytest.mark.parametrize("unlock", ["SELECT 1", "PRAGMA query_only=OFF"])

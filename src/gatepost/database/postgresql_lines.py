@@ -40,6 +40,7 @@ class Lines:
         self._closing = False
         self._empty = asyncio.Event()
         self._empty.set()
+        self._loop = asyncio.get_running_loop()
         self._away = False  # the last work gave up because the server was not there: later ones do not wait for it
 
     async def run(self, work: Work[T]) -> T:
@@ -51,6 +52,8 @@ class Lines:
             DatabaseBusy: no line became free in time; nothing was done.
             DatabaseUnavailable: see `Line.transact`; or the server stayed away, or conflicts would not end.
         """
+        if asyncio.get_running_loop() is not self._loop:  # the connections belong to ours
+            return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(self.run(work), self._loop))
         self.check()
         if self._inside >= MAX_WAITING + len(self._lines):
             raise DatabaseBusy(f"{self._name}: {MAX_WAITING} {self._what}s wait already", _BUSY_RETRY_AFTER_S)
