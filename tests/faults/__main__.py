@@ -13,6 +13,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from tests.faults.killing import Report, ServiceKills
+from tests.faults.postgresql.killing import WorkerKills
+from tests.support.installation import new_database
+from tests.support.postgresql import cluster
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -21,6 +24,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         prog="./run faults", description="Kill the service under load, restart it, and compare what it promised."
     )
     parser.add_argument("--kills", type=int, default=200, help="how many (default: 200)")
+    parser.add_argument(
+        "--database",
+        choices=["sqlite", "postgresql"],
+        default="sqlite",
+        help="sqlite: one service, killed; postgresql: two workers of one installation, killed (default: sqlite)",
+    )
     parser.add_argument("--seed", type=int, help="of the random moments; that of a failed run repeats its choices")
     parser.add_argument("--counts", type=Path, help="also write the counts to this file, as JSON")
     options = parser.parse_args(arguments)
@@ -31,13 +40,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
     sys.stdout.write(f"{options.kills} kills with seed {seed}; this takes about {options.kills} seconds.\n")
     sys.stdout.flush()
     with tempfile.TemporaryDirectory(prefix="gatepost-faults-") as folder:
-        report = asyncio.run(ServiceKills(Path(folder), kills=options.kills, seed=seed).run())
+        run = _on_postgresql if options.database == "postgresql" else _on_sqlite
+        report = run(Path(folder), options.kills, seed)
     sys.stdout.write(f"{report}\n")
     for difference in report.differences:
         sys.stdout.write(f"  {difference}\n")
     if options.counts is not None:
         options.counts.write_text(json.dumps(_counts(report), indent=2) + "\n")
     return 1 if report.differences else 0
+
+
+def _on_sqlite(folder: Path, kills: int, seed: int) -> Report:
+    return asyncio.run(ServiceKills(folder, kills=kills, seed=seed).run())
+
+
+def _on_postgresql(folder: Path, kills: int, seed: int) -> Report:
+    with cluster(durable=True) as server:
+        return asyncio.run(WorkerKills(folder, new_database(server), kills=kills, seed=seed).run())
 
 
 def _counts(report: Report) -> dict[str, object]:

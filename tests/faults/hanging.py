@@ -9,13 +9,23 @@ REACHED_TIMEOUT_S = 20.0
 
 
 class Reached:
-    """Hears how many dialogues have come to a step, where they then hang."""
+    """Hears how many dialogues have come to a step, where they then hang.
 
-    def __init__(self, mail: SubmissionServer, step: Step, count: int) -> None:
+    Args:
+        mail: the server.
+        step: where.
+        count: how many to wait for.
+        recipient: only with this one; of use from RCPT on.
+        times: how many hang; None: all.
+    """
+
+    def __init__(
+        self, mail: SubmissionServer, step: Step, count: int, *, recipient: str | None = None, times: int | None = None
+    ) -> None:
         self._left = count
         self._all = threading.Event()
-        mail.at(step, Call(self._one_more))
-        mail.at(step, Hang())
+        mail.at(step, Call(self._one_more), recipient=recipient, times=times)
+        mail.at(step, Hang(), recipient=recipient, times=times)
 
     def _one_more(self) -> None:
         self._left -= 1

@@ -35,6 +35,7 @@ class Report:
     seed: int
     kills: int = 0
     kills_during_start: int = 0
+    fronts_killed: int = 0
     seconds: float = 0.0
     acknowledged: int = 0
     asked: int = 0
@@ -57,6 +58,7 @@ class Report:
         return [
             ("seed", str(self.seed)),
             ("kills", f"{self.kills} ({self.kills_during_start} of them during the start)"),
+            ("front ends killed besides", str(self.fronts_killed)),
             ("duration", f"{self.seconds:.0f} s"),
             ("start until ready, mean", f"{self.mean_start_s * 1000:.0f} ms"),
             ("registrations asked for", f"{self.asked:,}"),

@@ -5,6 +5,7 @@ import json
 import random
 import time
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 
 PASSWORD = "correct horse battery staple"
@@ -101,7 +102,7 @@ class Driver:
         self._leaving = asyncio.Event()
         self._asking = asyncio.Event()
         self._asking.set()
-        self._acknowledged_more = asyncio.Event()
+        self._answered = asyncio.Event()
 
     def leave(self) -> None:
         """Ask for nothing more; requests under way are waited for."""
@@ -123,10 +124,17 @@ class Driver:
 
     async def wait_for(self, acknowledged: int, timeout_s: float = 60.0) -> None:
         """Wait until so many addresses were promised."""
+        await self._wait_until(lambda: len(self.acknowledged) >= acknowledged, timeout_s)
+
+    async def wait_for_refusals(self, count: int, timeout_s: float = 60.0) -> None:
+        """Wait until so many registrations were answered 503."""
+        await self._wait_until(lambda: len(self.refusals) >= count, timeout_s)
+
+    async def _wait_until(self, true: Callable[[], bool], timeout_s: float) -> None:
         async with asyncio.timeout(timeout_s):
-            while len(self.acknowledged) < acknowledged:
-                self._acknowledged_more.clear()
-                await self._acknowledged_more.wait()
+            while not true():
+                self._answered.clear()
+                await self._answered.wait()
 
     async def _register_on_and_on(self, port: int) -> None:
         client = Client(port)
@@ -158,10 +166,10 @@ class Driver:
             await asyncio.sleep(REFUSED_PAUSE_S)
 
     def _write_down(self, address: str, answer: Answer) -> bool:
+        self._answered.set()
         if answer.status == 202:
             self.acknowledged[address] += 1
             self.durations_s.append(answer.duration_s)
-            self._acknowledged_more.set()
             return True
         (self.refusals if answer.status == 503 else self.surprises).append(answer)
         return answer.status != 503

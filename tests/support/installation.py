@@ -1,11 +1,31 @@
 """An installation of several programs on one PostgreSQL database: front ends that promise, workers that deliver."""
 
+import secrets
 import time
 from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
 
+from tests.support.postgresql import Server, run_apart
 from tests.support.programs import EXIT_TIMEOUT_S, Program
 from tests.support.service import Service
 from tests.support.tables import PostgresqlTables
+
+ROLE = "gatepost"
+_MAKE_ROLE = f"""DO $$ BEGIN CREATE ROLE {ROLE} LOGIN; EXCEPTION WHEN duplicate_object THEN NULL; END $$"""
+
+
+def new_database(server: Server) -> PostgresqlTables:
+    """An empty database of its own for one installation, whose programs come in as an ordinary role."""
+    name = f"fault_{secrets.token_hex(6)}"
+
+    async def make() -> str:
+        await server.execute(_MAKE_ROLE)
+        await server.execute(f"CREATE DATABASE {name} OWNER {ROLE}")
+        return server.url_of(name)
+
+    admin_url = run_apart(make())
+    place = urlsplit(admin_url)
+    return PostgresqlTables(urlunsplit(place._replace(netloc=f"{ROLE}@{place.hostname}:{place.port}")), admin_url)
 
 
 class Installation:
@@ -78,7 +98,7 @@ class Installation:
         for front in self.fronts:
             front.wait_until_ready()
         for worker in self.workers:
-            worker.wait_for_log("worker_started")
+            worker.wait_for_log("service_started")
 
     def stop(self) -> int:
         """SIGTERM to all at once; 0 when each ended with exit code 0."""
@@ -91,13 +111,15 @@ class Installation:
         for program in self.programs:
             program.close()
 
-    def age_beat(self, worker: Program) -> int:
-        """Make the last beat of this worker's dead process older than any worker may be; returns how many it had.
+    def age_the_dead(self) -> int:
+        """Make the last beats of killed workers older than any may be; returns how many workers those were.
 
-        It dies in half a minute, and most tests do not sleep so long.
+        They count as dead half a minute after it, and most tests do not sleep so long.
         """
-        assert not worker.alive, "whoever lives beats on"
-        return self.tables.change(f"UPDATE workers SET beat_at = beat_at - 60000 WHERE owner LIKE '%:{worker.pid}:%'")
+        living = ", ".join(f"'%:{worker.pid}:%'" for worker in self.workers)
+        return self.tables.change(
+            f"UPDATE workers SET beat_at = beat_at - 60000 WHERE NOT owner LIKE ANY (ARRAY[{living}])"
+        )
 
     def wait_for_status(self, path: str, status: int, timeout_s: float = EXIT_TIMEOUT_S) -> float:
         """Wait until every front end answers so; returns how many seconds that took."""

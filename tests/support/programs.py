@@ -181,8 +181,10 @@ class Output:
 
 
 def _as_event(line: str) -> dict[str, Any] | None:
+    # What is printed for people comes down the same pipe: it may have lost its end of line to an event.
+    _, begins, rest = line.partition('{"event": ')
     with contextlib.suppress(ValueError):
-        parsed = json.loads(line)
+        parsed = json.loads(begins + rest)
         if isinstance(parsed, dict) and "event" in parsed:
             return parsed
     return None
