@@ -70,13 +70,11 @@ class Templates:
     def __init__(self, folder: Path = PACKAGED, *, own: Path | None = None) -> None:
         layouts = read_layouts(folder)
         if own is not None:
-            if not own.is_dir():
-                raise TemplateError(f"{own} is no folder. Name the one that holds a folder for each message.")
+            _check_folder(own)
             layouts = read_layouts(own, instead_of=layouts)
         messages = {path.name: _load_ours(path, layouts) for path in _folders(folder)}
         if own is not None:
-            for path in _folders(own):
-                messages[path.name] = _load_own(path, layouts, messages.get(path.name))
+            messages |= {path.name: _load_own(path, layouts, messages.get(path.name)) for path in _folders(own)}
         if not messages:
             raise TemplateError(f"{folder} holds no templates: one folder for each message is expected.")
         self._messages = dict(sorted(messages.items()))
@@ -144,6 +142,14 @@ class Templates:
             return self._messages[name]
         except KeyError:
             raise TemplateError(f"There is no template {name!r}. There are: {', '.join(self.names)}.") from None
+
+
+def _check_folder(own: Path) -> None:
+    """A folder that is not there, or not mounted, is told before somebody gets a mail with other words."""
+    if not own.is_dir():
+        raise TemplateError(f"{own} is no folder. GATEPOST_TEMPLATES names one that holds a folder for each message.")
+    if not _folders(own) and not list(own.glob("layout.*")):
+        raise TemplateError(f"{own} is empty. GATEPOST_TEMPLATES names a folder that holds a folder for each message.")
 
 
 def _load_ours(folder: Path, layouts: Layouts) -> _Message:
