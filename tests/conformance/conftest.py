@@ -1,6 +1,7 @@
 """One suite over every database: `database` is SQLite in one run of a test and PostgreSQL in the other."""
 
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
@@ -31,3 +32,16 @@ async def database(database_url: str) -> AsyncIterator[Database]:
     opened = await open_database(database_url, wait_for_owner_s=0)
     yield opened
     await opened.close()
+
+
+@pytest.fixture
+async def processes(database: Database, database_url: str) -> AsyncIterator[list[Database]]:
+    """The database as four processes have it open; a SQLite file has one process, which does four things at once."""
+    if not database.shared:
+        yield [database] * 4
+        return
+    async with AsyncExitStack() as opened:
+        others = [await open_database(database_url, wait_for_owner_s=0) for _ in range(3)]
+        for one in others:
+            opened.push_async_callback(one.close)
+        yield [database, *others]

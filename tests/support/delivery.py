@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
-from gatepost.clock import Clock
+from gatepost.clock import Clock, SystemClock
 from gatepost.database.connection import Database
 from gatepost.delivery.attempt import Desk
 from gatepost.delivery.ring import Ring
@@ -18,11 +18,15 @@ from gatepost.outbox.claim import Claimed
 from gatepost.outbox.enqueue import enqueue
 from gatepost.outbox.search import MessageDetail, find
 from gatepost.signals import StopSign
+from gatepost.testing import Call, Step, SubmissionServer
 from gatepost.transport.server import Server
 from gatepost.transport.smtp import SmtpTransport
 from gatepost.transport.transport import Envelope, Transport
+from tests.support.outbox import enlisted
 
 DEADLINE_S = 20.0
+NEVER_S = 3600.0
+SHORT_S = 0.05
 
 
 def smtp_to(
@@ -44,6 +48,27 @@ def compose_plainly(claimed: Claimed, values: Mapping[str, str], now_ms: int) ->
         f"Subject: {claimed.template}\r\nDate: Mon, 23 Nov 2026 05:00:00 +0000\r\n\r\n{values.get('link', '')}\r\n"
     )
     return Envelope("bounce@gatepost.example", claimed.recipient, content.encode())
+
+
+def reached(server: SubmissionServer, step: Step) -> asyncio.Event:
+    """An event that is set when a dialogue gets there; ask before the server is told to hang there."""
+    there = asyncio.Event()
+    server.at(step, Call(there.set))
+    return there
+
+
+async def wait(event: asyncio.Event) -> None:
+    """Wait for an event that must come."""
+    async with asyncio.timeout(DEADLINE_S):
+        await event.wait()
+
+
+async def beats(database: Database, owner: str, count: int) -> None:
+    """Wait until a worker has beaten so many times more."""
+    seen = {(await enlisted(database))[owner]}
+    async with asyncio.timeout(DEADLINE_S):
+        while len(seen) <= count:
+            seen.add((await enlisted(database))[owner])
 
 
 class Delivery:
@@ -70,9 +95,9 @@ class Delivery:
         self.heard: list[Event] = []
         self._changed = asyncio.Event()
         self.events.subscribe(self._hear)
-        desk = Desk(database, transport, compose, clock, self.events)
+        self.desk = Desk(database, transport, compose, clock, self.events)
         self.worker = Worker(
-            desk,
+            self.desk,
             self.ring,
             prepare=prepare or (lambda tx, claimed, now_ms: {}),
             owner=owner,
@@ -126,4 +151,30 @@ class Delivery:
         try:
             yield
         finally:
-            await self.worker.stop(grace_s, StopSign())
+            await self.stop(grace_s)
+
+    async def stop(self, grace_s: float = 5.0) -> None:
+        """Stop the worker."""
+        await self.worker.stop(grace_s, StopSign())
+
+
+def worker_on(
+    database: Database,
+    server: SubmissionServer,
+    owner: str,
+    *,
+    clock: Clock | None = None,
+    poll_s: float = NEVER_S,
+    heartbeat_s: float = NEVER_S,
+    slots: int = 8,
+) -> Delivery:
+    """A worker that looks only when the bell rings and never beats, unless the test says otherwise."""
+    return Delivery(
+        database,
+        smtp_to(server.port),
+        clock or SystemClock(),
+        owner=owner,
+        slots=slots,
+        poll_s=poll_s,
+        heartbeat_s=heartbeat_s,
+    )

@@ -1,7 +1,6 @@
 """The worker against a real SMTP server: what it does with what the server says, and how it stops."""
 
-import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import Callable, Mapping
 from typing import TypeVar
 
 import pytest
@@ -25,19 +24,12 @@ from gatepost.events import (
 from gatepost.mail.draft import IfUnknown
 from gatepost.outbox.claim import Claimed, Skip
 from gatepost.signals import StopSign
-from gatepost.testing import Call, Drop, Hang, Refuse, Step, SubmissionServer
+from gatepost.testing import Drop, Hang, Refuse, Step, SubmissionServer
 from gatepost.transport.transport import Envelope
 from tests.support.clock import MovableClock
-from tests.support.delivery import DEADLINE_S, Delivery, smtp_to
+from tests.support.delivery import Delivery, reached, smtp_to, wait
 
 T = TypeVar("T")
-
-
-@pytest.fixture
-async def server() -> AsyncIterator[SubmissionServer]:
-    """A submission server that does what the test asks."""
-    async with SubmissionServer() as running:
-        yield running
 
 
 @pytest.fixture
@@ -78,11 +70,11 @@ async def test_the_mark_is_durable_before_the_content_can_be_taken(
     delivery: Delivery, server: SubmissionServer
 ) -> None:
     """When the server has read the final dot and nothing else has happened, the row says `committing`."""
-    reached = _reached(server, Step.DOT)
+    there = reached(server, Step.DOT)
     server.at(Step.DOT, Hang())
     async with delivery.running(grace_s=0):
         (row_id,) = await delivery.enqueue()
-        await _wait(reached)
+        await wait(there)
         assert "committing" == (await delivery.find(row_id)).message.state
         assert [] == server.messages
 
@@ -180,11 +172,11 @@ async def test_a_message_that_must_not_come_twice_stays_unknown(delivery: Delive
 
 async def test_a_stop_gives_back_what_has_no_content_yet(delivery: Delivery, server: SubmissionServer) -> None:
     """Hung at RCPT: queued again, uncounted, nothing left `sending`."""
-    reached = _reached(server, Step.RCPT)
+    there = reached(server, Step.RCPT)
     server.at(Step.RCPT, Hang())
     async with delivery.running(grace_s=0.2):
         (row_id,) = await delivery.enqueue()
-        await _wait(reached)
+        await wait(there)
     found = await delivery.find(row_id)
     assert ("queued", 0, None) == (found.message.state, found.message.attempts, found.attempts[0].number)
     assert 1 == len(delivery.of(MessageGivenBack))
@@ -192,11 +184,11 @@ async def test_a_stop_gives_back_what_has_no_content_yet(delivery: Delivery, ser
 
 async def test_a_stop_leaves_what_has_content_unknown(delivery: Delivery, server: SubmissionServer) -> None:
     """Hung after the final dot: nobody knows, so the row says so and its policy takes over."""
-    reached = _reached(server, Step.DOT)
+    there = reached(server, Step.DOT)
     server.at(Step.DOT, Hang())
     async with delivery.running(grace_s=0.3):
         (row_id,) = await delivery.enqueue()
-        await _wait(reached)
+        await wait(there)
     found = await delivery.find(row_id)
     assert ("unknown", "stopped") == (found.message.state, found.message.reason)
     assert found.message.due_at is not None
@@ -205,10 +197,10 @@ async def test_a_stop_leaves_what_has_content_unknown(delivery: Delivery, server
 async def test_a_stop_lets_attempts_finish_within_the_grace(delivery: Delivery, server: SubmissionServer) -> None:
     """A slow answer inside the grace is an accepted message, not an abandoned one."""
     server.delay_s = 0.3
-    reached = _reached(server, Step.RCPT)
+    there = reached(server, Step.RCPT)
     async with delivery.running(grace_s=10):
         (row_id,) = await delivery.enqueue()
-        await _wait(reached)
+        await wait(there)
     assert "accepted" == (await delivery.find(row_id)).message.state
 
 
@@ -218,10 +210,10 @@ async def test_a_stopping_worker_claims_nothing_more(
     """One slot, ten waiting, one in flight: nine are still queued after the stop."""
     delivery = Delivery(database, smtp_to(server.port), clock, slots=1)
     server.delay_s = 0.3
-    reached = _reached(server, Step.RCPT)
+    there = reached(server, Step.RCPT)
     ids = await delivery.enqueue(10)
     async with delivery.running(grace_s=10):
-        await _wait(reached)
+        await wait(there)
     states = [(await delivery.find(row_id)).message.state for row_id in ids]
     assert (1, 9) == (states.count("accepted"), states.count("queued"))
 
@@ -307,11 +299,11 @@ async def test_a_stolen_claim_is_noticed_before_the_content(
     delivery: Delivery, server: SubmissionServer, database: Database
 ) -> None:
     """Somebody else owns the row by the time of the mark: the dialogue is broken off, nothing is written."""
-    reached = _reached(server, Step.CONNECT)
+    there = reached(server, Step.CONNECT)
     server.at(Step.CONNECT, Hang())
     async with delivery.running():
         (row_id,) = await delivery.enqueue()
-        await _wait(reached)
+        await wait(there)
         await database.write(
             lambda tx: tx.exec_driver_sql("UPDATE messages SET owner='thief', claim_number=claim_number+1").rowcount
         )
@@ -319,18 +311,6 @@ async def test_a_stolen_claim_is_noticed_before_the_content(
         await delivery.wait_for(ClaimLost)
     assert [] == server.messages
     assert "sending" == (await delivery.find(row_id)).message.state
-
-
-def _reached(server: SubmissionServer, step: Step) -> asyncio.Event:
-    """An event that is set when the dialogue gets there."""
-    reached = asyncio.Event()
-    server.at(step, Call(reached.set))
-    return reached
-
-
-async def _wait(reached: asyncio.Event) -> None:
-    async with asyncio.timeout(DEADLINE_S):
-        await reached.wait()
 
 
 class AnswersLost(Database):
