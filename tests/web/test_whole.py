@@ -235,7 +235,13 @@ def test_operators_see_every_message_and_its_attempts(service, client):
 
 @pytest.mark.parametrize(
     ("wanted", "field"),
-    [({"state": "lost"}, "state"), ({"limit": "0"}, "limit"), ({"limit": "201"}, "limit"), ({"before": "x"}, "before")],
+    [
+        ({"state": "lost"}, "state"),
+        ({"limit": "0"}, "limit"),
+        ({"limit": "201"}, "limit"),
+        ({"before": "x"}, "before"),
+        ({"template": "a\0b"}, "template"),
+    ],
 )
 def test_a_wrong_filter_names_itself(client, wanted, field):
     """422 with the parameter's name, and nothing of its value."""

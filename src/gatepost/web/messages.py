@@ -80,7 +80,7 @@ def messages_router(context: WebContext) -> APIRouter:
     async def get_messages(
         recipient: Annotated[str | None, Query(max_length=320)] = None,
         state: State | None = None,
-        template: Annotated[str | None, Query(max_length=64)] = None,
+        template: Annotated[str | None, Query(max_length=64, pattern="^[^\\x00]*$")] = None,  # PostgreSQL: no NUL
         before: uuid.UUID | None = None,
         limit: Annotated[int, Query(ge=1, le=search.MAX_PAGE)] = 50,
     ) -> MessagePage:
