@@ -241,6 +241,7 @@ def test_operators_see_every_message_and_its_attempts(service, client):
         ({"limit": "201"}, "limit"),
         ({"before": "x"}, "before"),
         ({"template": "a\0b"}, "template"),
+        ({"recipient": "a\0b"}, "recipient"),
     ],
 )
 def test_a_wrong_filter_names_itself(client, wanted, field):

@@ -19,6 +19,9 @@ from gatepost.web.problems import documented, refused
 from gatepost.web.route import route_class_for
 
 
+_STORABLE = r"^[^\x00]*$"  # PostgreSQL answers NUL with an error
+
+
 class MessageBody(BaseModel):
     """One message. Instants are RFC 3339 in UTC; `recipient` is null for an address nobody has an account for."""
 
@@ -78,9 +81,9 @@ def messages_router(context: WebContext) -> APIRouter:
 
     @router.get("", responses=documented("unauthorized", "invalid_input", "try_later"), summary="List messages")
     async def get_messages(
-        recipient: Annotated[str | None, Query(max_length=320)] = None,
+        recipient: Annotated[str | None, Query(max_length=320, pattern=_STORABLE)] = None,
         state: State | None = None,
-        template: Annotated[str | None, Query(max_length=64, pattern="^[^\\x00]*$")] = None,  # PostgreSQL: no NUL
+        template: Annotated[str | None, Query(max_length=64, pattern=_STORABLE)] = None,
         before: uuid.UUID | None = None,
         limit: Annotated[int, Query(ge=1, le=search.MAX_PAGE)] = 50,
     ) -> MessagePage:
