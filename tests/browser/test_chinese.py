@@ -57,7 +57,7 @@ def test_from_the_sign_up_page_to_a_verified_address_in_chinese(
     page.goto(f"http://127.0.0.1:{service.port}/dev/mailbox")
     expect(page.get_by_role("heading", name="邮箱")).to_be_visible()
     page.get_by_role("link", name=re.compile("注册邮箱")).click()
-    page.frame_locator("iframe").get_by_role("link", name=re.compile("确认")).first.click()
+    page.frame_locator("iframe").get_by_role("link", name=re.compile("验证")).first.click()
     expect(page.get_by_role("heading", name="验证您的邮箱地址")).to_be_visible()
     _is_chinese_and_fits(page)
     assert ("token=" in page.url) != javascript
@@ -76,7 +76,7 @@ def test_a_language_is_chosen_by_a_link_and_stays(page: Page, service: Service, 
     service.wait_for_log("message_accepted")
     page.goto(f"{base}/dev/mailbox")
     page.get_by_role("link", name=re.compile("注册邮箱")).click()
-    page.frame_locator("iframe").get_by_role("link", name=re.compile("确认")).first.click()
+    page.frame_locator("iframe").get_by_role("link", name=re.compile("验证")).first.click()
     expect(page.get_by_role("heading", name="Verify your address")).to_be_visible()
     page.get_by_role("link", name="简体中文").click()
     expect(page.get_by_role("heading", name="验证您的邮箱地址")).to_be_visible()

@@ -18,7 +18,6 @@ from gatepost.web.context import WebContext
 from gatepost.web.problems import documented, refused
 from gatepost.web.route import route_class_for
 
-
 _STORABLE = r"^[^\x00]*$"  # PostgreSQL answers NUL with an error
 
 
