@@ -13,7 +13,7 @@ from babel.messages.catalog import Catalog
 
 from gatepost.web.catalogue import DOMAIN, LOCALE_FOLDER, translate
 from gatepost.web.languages import LANGUAGES
-from tests.docs.source import TREES, argument, calls
+from tests.docs.source import TREES, argument, calls, nodes
 from tests.languages.catalogues import PACKAGE, TRANSLATED, as_mo, as_po, extracted, folder, merged, written
 from tests.support.visible import Visible
 
@@ -157,3 +157,15 @@ def test_the_names_of_languages_are_in_themselves():
     """Who looks for Chinese looks for 简体中文."""
     assert "English" == LANGUAGES["en"]
     assert not set(LANGUAGES["zh-CN"]) & set(string.ascii_letters)
+
+
+def test_the_package_runs_without_babel():
+    """Nothing of the package imports it: whoever installs Gatepost does not get it."""
+    imported = {
+        name.split(".")[0]
+        for node in nodes()
+        if isinstance(node, ast.Import | ast.ImportFrom)
+        for name in ([one.name for one in node.names] if isinstance(node, ast.Import) else [node.module or ""])
+    }
+    assert "jinja2" in imported
+    assert "babel" not in imported
