@@ -35,12 +35,8 @@ candidates = Table(
     CheckConstraint("(closed_at IS NULL) = (password_hash IS NOT NULL)", name="closed_holds_no_password"),
     sqlite_with_rowid=False,
 )
-Index(
-    "ix_candidates_waiting",
-    candidates.c.account_id,
-    sqlite_where=candidates.c.closed_at.is_(None),
-    postgresql_where=candidates.c.closed_at.is_(None),
-)
+# All of an account, closed ones as well: its proof deletes them.
+Index("ix_candidates_account", candidates.c.account_id, candidates.c.closed_at)
 Index(
     "ix_candidates_closed",
     candidates.c.closed_at,
@@ -66,6 +62,14 @@ tokens = Table(
     sqlite_with_rowid=False,
 )
 Index("ix_tokens_account", tokens.c.account_id, tokens.c.purpose)
+# The oldest first for whoever prunes: a stranger can cause many within the week they are kept.
+Index(
+    "ix_tokens_no_account",
+    tokens.c.account_id,  # first, or SQLite prefers the index above and sorts
+    tokens.c.created_at,
+    sqlite_where=tokens.c.account_id.is_(None),
+    postgresql_where=tokens.c.account_id.is_(None),
+)
 
 # A registration that was answered, by the Idempotency-Key it came with: a repeat gets the same answer for a day.
 idempotency_keys = Table(

@@ -99,7 +99,7 @@ def _claim_of(due: Select[tuple[uuid.UUID]]) -> ReturningUpdate[Any]:
 _CLAIM = _claim_of(_DUE)
 _CLAIM_WHILE_ALIVE = _claim_of(_DUE.where(IS_ALIVE))
 _COPY_IS_DUE = and_(IS_UNKNOWN_AND_DUE_LATER, messages.c.due_at <= bindparam("now_ms"))
-_FEW_COPIES = select(messages.c.id).where(_COPY_IS_DUE).limit(COPIES_AT_ONCE)
+_FEW_COPIES = select(messages.c.id).where(_COPY_IS_DUE).order_by(messages.c.due_at).limit(COPIES_AT_ONCE)
 _TOO_LATE = messages.c.expires_at <= bindparam("now_ms")
 # A copy that would come after the message's own end is not sent: it stays `unknown`, which is the truth about it.
 _GIVE_UP_COPIES = update(messages).where(in_batch(messages.c.id, _FEW_COPIES.where(_TOO_LATE))).values(due_at=None)

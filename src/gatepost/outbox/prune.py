@@ -11,6 +11,7 @@ BATCH = 500
 _OLD = (
     select(messages.c.id)
     .where(HAS_NO_ACCOUNT, messages.c.created_at < bindparam("kept_since"))
+    .order_by(messages.c.created_at)  # by its index: PostgreSQL guesses that a third is old, and reads the table
     .limit(bindparam("at_most"))
 )
 _PRUNE = delete(messages).where(in_batch(messages.c.id, _OLD))

@@ -52,6 +52,16 @@ def upgrade() -> None:
     )
     op.create_index("ix_idempotency_keys_account_id", "idempotency_keys", ["account_id"], unique=False)
     op.create_index("ix_idempotency_keys_created_at", "idempotency_keys", ["created_at"], unique=False)
+    op.drop_index("ix_candidates_waiting", "candidates")
+    op.create_index("ix_candidates_account", "candidates", ["account_id", "closed_at"], unique=False)
+    op.create_index(
+        "ix_tokens_no_account",
+        "tokens",
+        ["account_id", "created_at"],
+        unique=False,
+        sqlite_where=sa.text("account_id IS NULL"),
+        postgresql_where=sa.text("account_id IS NULL"),
+    )
     op.create_index("ix_messages_template", "messages", ["template", "state", "id"], unique=False)
     if op.get_bind().dialect.name == "postgresql":
         for statement in _POSTGRESQL:

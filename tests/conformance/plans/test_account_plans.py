@@ -1,0 +1,143 @@
+"""What a request for an account asks costs the same however many accounts, tokens and messages there are."""
+
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import replace
+
+import pytest
+from sqlalchemy import Connection
+
+from gatepost.accounts import tokens
+from gatepost.accounts.gate import Gate
+from gatepost.accounts.idempotency import prune_idempotency_keys
+from gatepost.accounts.keys import Keys
+from gatepost.accounts.passwords import Passwords
+from gatepost.accounts.registration import prune_candidates
+from gatepost.accounts.throttle import told_today, waiting
+from gatepost.accounts.tokens import Purpose, prune_tokens
+from gatepost.database.connection import Database
+from gatepost.delivery.worker import Chore
+from gatepost.errors import BadToken
+from gatepost.events import Events
+from gatepost.outbox.prune import prune_no_account
+from tests.conformance.plans.filled import Filled
+from tests.conformance.plans.filling import DAY_MS, FLOODED, NOW_MS, account_id, address_of
+from tests.support.flows import Flows
+
+VERIFIED, UNVERIFIED = 8, 10
+
+Flow = Callable[[Flows], Awaitable[object]]
+
+
+class _NewYear:
+    """A clock that stands where the rows end."""
+
+    def now_ms(self) -> int:
+        return NOW_MS
+
+    def monotonic(self) -> float:
+        return 0.0
+
+
+@pytest.fixture
+def gate() -> Iterator[Gate]:
+    """The account flows' parts, but for the database."""
+    passwords = Passwords(memory_kib=8, time_cost=1, parallelism=1)
+    yield Gate(
+        database=None,  # type: ignore[arg-type]  # each test's own
+        passwords=passwords,
+        keys=Keys(["a secret of the tests, long enough to be one"]),
+        clock=_NewYear(),
+        events=Events(),
+        message_id_domain="gatepost.example",
+        reveal_accounts=False,
+        welcome="at_registration",
+        password_min_length=12,
+    )
+    passwords.close()
+
+
+_FLOWS: dict[str, Flow] = {
+    "a new address": lambda flows: flows.register("new@example.com"),
+    "a waiting address": lambda flows: flows.register(address_of(UNVERIFIED)),
+    "a taken address": lambda flows: flows.register(address_of(VERIFIED)),
+    "with a key": lambda flows: flows.register("new@example.com", key="a key of its own, as long as it should be"),
+    "another verification": lambda flows: flows.request_verification(address_of(UNVERIFIED)),
+    "verification of nobody": lambda flows: flows.request_verification("nobody@example.com"),
+    "verification, flooded": lambda flows: flows.request_verification(address_of(FLOODED)),
+    "a reset": lambda flows: flows.request_reset(address_of(VERIFIED)),
+    "a reset of nobody": lambda flows: flows.request_reset("nobody@example.com"),
+}
+
+
+@pytest.mark.parametrize("name", _FLOWS)
+def test_a_request_looks_up_what_it_needs(settled: Filled, gate: Gate, name: str) -> None:
+    """Every request for mail costs a few look-ups, whoever it is for."""
+    found = settled.examine(lambda database: _FLOWS[name](_flows(gate, database)))
+    found.assert_searched(steps=3_000, pages=150)
+
+
+def test_a_verification_looks_up_what_it_needs(settled: Filled, gate: Gate) -> None:
+    """The mailed link is found by its id, and the account's other tokens by the account."""
+
+    async def act(database: Database) -> None:
+        token = await database.write(lambda tx: _mailed(tx, gate, Purpose.VERIFICATION, UNVERIFIED))
+        await _flows(gate, database).verify(token, "a password of the owner's choice")
+
+    settled.examine(act).assert_searched(steps=3_000, pages=150)
+
+
+def test_a_reset_looks_up_what_it_needs(settled: Filled, gate: Gate) -> None:
+    """The same for the link that sets a password."""
+
+    async def act(database: Database) -> None:
+        token = await database.write(lambda tx: _mailed(tx, gate, Purpose.PASSWORD_RESET, VERIFIED))
+        await _flows(gate, database).reset(token)
+
+    settled.examine(act).assert_searched(steps=3_000, pages=150)
+
+
+def test_a_token_nobody_made_costs_one_look(settled: Filled, gate: Gate) -> None:
+    """A guessed token is looked for once, by its id."""
+
+    async def act(database: Database) -> None:
+        with pytest.raises(BadToken):
+            await _flows(gate, database).verify("A" * tokens.TEXT_LENGTH)
+
+    settled.examine(act).assert_searched(steps=100, pages=10)
+
+
+def test_how_often_somebody_was_written_to_is_looked_up(settled: Filled) -> None:
+    """The throttles read the newest message of one kind, also of an account that a stranger flooded."""
+
+    def work(tx: Connection) -> None:
+        for number in (VERIFIED, FLOODED):
+            for template in ("verification", "password_reset"):
+                waiting(tx, account_id(number), template, NOW_MS)
+            told_today(tx, account_id(number), NOW_MS)
+
+    settled.examine_work(work).assert_searched(steps=200, pages=20)
+
+
+@pytest.mark.parametrize("after_days", [0, 8], ids=["something to prune", "everything old"])
+@pytest.mark.parametrize("chore", [prune_no_account, prune_tokens, prune_candidates, prune_idempotency_keys])
+def test_pruning_looks_at_what_it_deletes(settled: Filled, chore: Chore, after_days: int) -> None:
+    """A batch of old rows is found by its age and deleted by its keys, with what hangs on it."""
+    now_ms = NOW_MS + after_days * DAY_MS
+    settled.examine_work(lambda tx: chore(tx, now_ms)).assert_searched(steps=150_000, pages=30_000)
+
+
+@pytest.mark.parametrize("chore", [prune_no_account, prune_tokens, prune_candidates, prune_idempotency_keys])
+def test_pruning_nothing_looks_at_nothing(settled: Filled, chore: Chore) -> None:
+    """While nothing is old enough, a chore costs one look."""
+    settled.examine_work(lambda tx: chore(tx, NOW_MS - 90 * DAY_MS)).assert_searched(steps=200, pages=20)
+
+
+def _flows(gate: Gate, database: Database) -> Flows:
+    return Flows(replace(gate, database=database))
+
+
+def _mailed(tx: Connection, gate: Gate, purpose: Purpose, number: int) -> str:
+    of = {"account_id": account_id(number), "address_key": address_of(number), "now_ms": NOW_MS}
+    token = tokens.renew(tx, gate.keys, purpose, tokens.issue(tx, gate.keys, purpose, **of), NOW_MS)
+    assert token is not None
+    return token
