@@ -100,8 +100,12 @@ class Flows:
 
     async def deliver(self) -> dict[str, str]:
         """Let a server accept everything that is due; returns template → mailed token of the newest one."""
+        return {claimed.template: token for claimed, token in await self.deliver_each() if token is not None}
+
+    async def deliver_each(self) -> list[tuple[Claimed, str | None]]:
+        """Let a server accept everything that is due; returns each message with its mailed token."""
         now_ms = self.gate.clock.now_ms()
-        mailed: dict[str, str] = {}
+        delivered: list[tuple[Claimed, str | None]] = []
         for claimed, values in await self.claim():
             if values is None:
                 continue
@@ -112,9 +116,8 @@ class Flows:
                 assert settle(tx, claimed, Verdict(state=State.ACCEPTED), tried, now_ms)
 
             await self.gate.database.write(work)
-            if "link" in values:
-                mailed[claimed.template] = values["link"].partition("token=")[2]
-        return mailed
+            delivered.append((claimed, values["link"].partition("token=")[2] if "link" in values else None))
+        return delivered
 
     async def registered_and_verified(self, email: str = ADDRESS, password: str = PASSWORD) -> uuid.UUID:
         """Register, receive the mail, press the button; returns the account's id."""

@@ -220,6 +220,21 @@ def binaries() -> Path | None:
     return found[-1].parent if found else None
 
 
+async def deadlocks(url: str) -> int:
+    """How many deadlocks were broken up in a database; once nobody is connected to it: sessions report as they end."""
+    parts = urlsplit(url)
+    onlooker = await asyncpg.connect(urlunsplit(parts._replace(path="/postgres")))
+    name = parts.path.lstrip("/")
+    try:
+        async with asyncio.timeout(_STOP_TIMEOUT_S):
+            while await onlooker.fetchval("SELECT count(*) FROM pg_stat_activity WHERE datname = $1", name):
+                pass
+        found: int = await onlooker.fetchval("SELECT deadlocks FROM pg_stat_database WHERE datname = $1", name)
+    finally:
+        await onlooker.close()
+    return found
+
+
 def run_apart(work: Any) -> Any:
     """Run a coroutine to its end from a fixture or a helper that is no coroutine, whatever loop runs here."""
     with ThreadPoolExecutor(max_workers=1) as thread:
