@@ -1,78 +1,107 @@
-"""A TCP proxy before PostgreSQL that cuts a line at a COMMIT: before it arrives, or before its answer does."""
+"""A line between Gatepost and PostgreSQL that breaks on command, in the test's own event loop."""
 
 import asyncio
 import contextlib
+from asyncio import StreamReader, StreamWriter
 from collections.abc import AsyncIterator
-from typing import Literal
+from urllib.parse import urlsplit, urlunsplit
 
-_CHUNK_BYTES = 64 * 1024
-_COMMIT = b"COMMIT\0"  # the whole of a simple query, as it goes over the wire
-Cut = Literal["before", "after"]
+_COMMIT = b"COMMIT\x00"  # as it stands in the message Query
 
 
-class CommitProxy:
-    """Passes everything on until it is told to cut.
+class _Cut(Exception):
+    """Either side ended the connection, or the test did."""
+
+
+class Proxy:
+    """Forwards TCP connections to a server, one after the other or at the same time.
 
     Attributes:
-        port: where it listens.
-        cuts: how many lines it has cut.
+        url: the server's, with the proxy in its place.
     """
 
-    def __init__(self, host: str, port: int) -> None:
-        self.port = 0
-        self.cuts = 0
-        self._host, self._to = host, port
-        self._next: Cut | None = None
+    def __init__(self, server_url: str) -> None:
+        self.url = ""
+        self._server = urlsplit(server_url)
+        self._open = asyncio.Event()
+        self._open.set()
+        self._generation = 0
+        self._cut_before = self._cut_behind = False
 
-    def cut_next(self, when: Cut) -> None:
-        """Cut the next line that carries a COMMIT: "before" it arrives, or "after" it was done."""
-        self._next = when
+    def drop_traffic(self) -> None:
+        """Forward nothing more and say nothing, as a firewall does that forgot its connections."""
+        self._open.clear()
 
-    @contextlib.asynccontextmanager
-    async def running(self) -> AsyncIterator["CommitProxy"]:
-        """Listen on loopback, in the running event loop."""
-        server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
-        self.port = server.sockets[0].getsockname()[1]
-        try:
-            yield self
-        finally:
-            server.close()
+    def restore_traffic(self) -> None:
+        """Forward again, what was held back first."""
+        self._open.set()
 
-    async def _serve(self, client: asyncio.StreamReader, to_client: asyncio.StreamWriter) -> None:
-        server, to_server = await asyncio.open_connection(self._host, self._to)
-        line = _Line()
-        passing = [
-            asyncio.create_task(self._pass_questions(line, client, to_server)),
-            asyncio.create_task(self._pass_answers(line, server, to_client)),
-        ]
-        try:
-            await asyncio.wait(passing, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for task in passing:
-                task.cancel()
-            to_client.transport.abort()
-            to_server.close()
+    def forget_connections(self) -> None:
+        """Forward nothing more on the connections there are; new ones work."""
+        self._generation += 1
 
-    async def _pass_questions(self, line: "_Line", client: asyncio.StreamReader, server: asyncio.StreamWriter) -> None:
-        with contextlib.suppress(OSError):
-            while data := await client.read(_CHUNK_BYTES):
-                if self._next is not None and _COMMIT in data:
-                    when, self._next = self._next, None
-                    self.cuts += 1
-                    if when == "before":
-                        return
-                    line.mute = True
-                server.write(data)
-                await server.drain()
+    def cut_before_commit(self) -> None:
+        """Break the connection that sends the next COMMIT; the server never sees it."""
+        self._cut_before = True
 
-    async def _pass_answers(self, line: "_Line", server: asyncio.StreamReader, client: asyncio.StreamWriter) -> None:
-        with contextlib.suppress(OSError):
-            while data := await server.read(_CHUNK_BYTES):
-                if line.mute:
-                    return
-                client.write(data)
-                await client.drain()
+    def cut_behind_commit(self) -> None:
+        """Break the connection that sends the next COMMIT once the server has answered; nobody sees the answer."""
+        self._cut_behind = True
+
+    async def serve(self, reader: StreamReader, writer: StreamWriter) -> None:
+        """Forward one connection until it ends."""
+        server_reader, server_writer = await asyncio.open_connection(self._server.hostname, self._server.port)
+        committed = asyncio.Event()
+        generation = self._generation
+        with contextlib.suppress(ExceptionGroup):
+            async with asyncio.TaskGroup() as both:
+                both.create_task(self._to_server(reader, server_writer, committed, generation))
+                both.create_task(self._to_client(server_reader, writer, committed, generation))
+        for end in (writer, server_writer):
+            end.transport.abort()
+
+    async def _to_server(
+        self, source: StreamReader, server: StreamWriter, committed: asyncio.Event, generation: int
+    ) -> None:
+        while data := await source.read(65_536):
+            await self._open.wait()
+            if generation != self._generation:
+                continue
+            if _COMMIT in data and self._cut_before:
+                self._cut_before = False
+                raise _Cut
+            if _COMMIT in data and self._cut_behind:
+                self._cut_behind = False
+                committed.set()
+            server.write(data)
+            await server.drain()
+        raise _Cut
+
+    async def _to_client(
+        self, source: StreamReader, client: StreamWriter, committed: asyncio.Event, generation: int
+    ) -> None:
+        while data := await source.read(65_536):
+            await self._open.wait()
+            if generation != self._generation:
+                continue
+            if committed.is_set():
+                raise _Cut
+            client.write(data)
+            await client.drain()
+        raise _Cut
 
 
-class _Line:
-    mute = False
+@contextlib.asynccontextmanager
+async def proxy(server_url: str) -> AsyncIterator[Proxy]:
+    """A proxy before the server of `server_url`."""
+    running = Proxy(server_url)
+    listener = await asyncio.start_server(running.serve, "127.0.0.1", 0)
+    port = listener.sockets[0].getsockname()[1]
+    parts = urlsplit(server_url)
+    login = parts.netloc.rpartition("@")[0]
+    running.url = urlunsplit(parts._replace(netloc=f"{login}@127.0.0.1:{port}"))
+    try:
+        yield running
+    finally:
+        running.restore_traffic()
+        listener.close()

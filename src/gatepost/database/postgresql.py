@@ -5,17 +5,17 @@ The parts: `postgresql_start` the first connection and the migrations, `postgres
 GATEPOST_DATABASE_URL names PostgreSQL, because asyncpg is an extra.
 """
 
+import asyncio
 from collections.abc import Callable
 from typing import TypeVar
 
 from sqlalchemy import Connection
-from sqlalchemy.ext.asyncio import AsyncEngine
 
 from gatepost.database.connection import Database, Work
 from gatepost.database.postgresql_line import Line, line_engine
 from gatepost.database.postgresql_lines import Lines
 from gatepost.database.postgresql_listener import Listener
-from gatepost.database.postgresql_session import Sessions
+from gatepost.database.postgresql_session import Patience, Sessions
 from gatepost.database.postgresql_start import migrated, opened_for_reading
 from gatepost.database.schema import current_revision, head_revision
 from gatepost.errors import DatabaseUnavailable
@@ -53,6 +53,7 @@ class PostgresqlDatabase(Database):
         wait_s: float,
         on_waiting: Callable[[str], None] | None = None,
         connections: int = 12,
+        patience: Patience = Patience(),
     ) -> "PostgresqlDatabase":
         """Connect, migrate, and check that what is committed there is durable.
 
@@ -61,12 +62,13 @@ class PostgresqlDatabase(Database):
             wait_s: seconds to wait for a server that is away or starting.
             on_waiting: called once with a sentence before waiting.
             connections: most connections at the same time: one listens, two read, the others write.
+            patience: how long is waited for what.
 
         Raises:
             SchemaTooNew: a later version migrated it.
             StartRefused: it is away, refuses the login, takes no writes, or its commits are not durable.
         """
-        sessions = Sessions(url)
+        sessions = Sessions(url, patience)
         warnings = await migrated(sessions, wait_s=wait_s, on_waiting=on_waiting)
         return cls(sessions, connections, warnings)
 
@@ -93,8 +95,7 @@ class PostgresqlDatabase(Database):
 
     async def close(self) -> None:
         """Finish what is queued, refuse the rest, close the connections; may be called twice."""
-        for listener in self._listeners:
-            await listener.stop()
+        await asyncio.gather(*(listener.stop() for listener in self._listeners))
         await self._writers.close()
         await self._readers.close()
 
@@ -128,9 +129,8 @@ class PostgresqlReader:
 
 def _lines(sessions: Sessions, number: int, *, reading: bool) -> Lines:
     what = "read" if reading else "write"
-    engine: AsyncEngine = line_engine(sessions, what)
-    name = f"the {sessions.name}"
-    return Lines([Line(engine, name, reading=reading) for _ in range(number)], name, what)
+    engine = line_engine(sessions, what)
+    return Lines([Line(engine, sessions, reading=reading) for _ in range(number)], sessions, what)
 
 
 def _trouble(connection: Connection) -> str | None:

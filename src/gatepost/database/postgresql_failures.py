@@ -10,18 +10,23 @@ from sqlalchemy.exc import DBAPIError
 from gatepost.errors import DatabaseUnavailable
 
 # Nothing of the transaction is left, and another run of it may succeed.
-_CONFLICTS = {"40001", "40P01"}
+_CONFLICTS = {
+    "40001": "transactions got in each other's way without end; look in pg_stat_activity for what else writes there",
+    "40P01": "transactions locked each other out without end; look in pg_stat_activity for what else writes there",
+}
 
 _READ_ONLY = "25006"
 _STARTING = "57P03"
 _TOO_MANY = "53300"
 
 _WAYS_OUT = {
+    **_CONFLICTS,
     "25006": "it takes no writes: a standby, or default_transaction_read_only is on; see where the primary is",
     "25P03": "a transaction was left open for too long and was ended by the server",
     "25P04": "a transaction took too long and was ended by the server",
     "28": "it refuses this user; see user name and password in GATEPOST_DATABASE_URL and the server's pg_hba.conf",
     "3D000": "there is no such database; create it, or correct GATEPOST_DATABASE_URL",
+    "3F000": "this user may not use the schema gatepost; the user in GATEPOST_DATABASE_URL must own it",
     "42501": "this user may not do that; the user in GATEPOST_DATABASE_URL must own the schema gatepost",
     "53100": "its disk is full; free some space, a running service then recovers by itself",
     "53300": "it has too many connections; raise its max_connections, or lower GATEPOST_DATABASE_CONNECTIONS",
@@ -88,7 +93,8 @@ def unavailable(name: str, error: BaseException) -> DatabaseUnavailable:
 def way_out(error: BaseException) -> str:
     """One clause that says what is wrong and what to do, ending with the server's own words."""
     original = getattr(error, "orig", None) or error
-    advice = _advice(sqlstate(error)) or _AWAY
+    code = sqlstate(error)
+    advice = _AWAY if code is None else _advice(code) or "the database failed"
     words = str(original).splitlines()[0] if str(original) else type(original).__name__
     return f"{advice} ({words})"
 

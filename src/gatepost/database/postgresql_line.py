@@ -24,8 +24,6 @@ from gatepost.errors import DatabaseUnavailable
 
 T = TypeVar("T")
 
-MAX_TRANSACTION_S = 30.0
-_BEGIN_TIMEOUT_S = 3.0  # the server has nothing to do for it: no answer means that the line is dead
 _STATEMENTS_KEPT = 512  # prepared statements
 _BEGIN_WRITING = "BEGIN ISOLATION LEVEL READ COMMITTED"
 _BEGIN_READING = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"  # everything one query reads is of one moment
@@ -69,17 +67,26 @@ class Line:
 
     Args:
         engine: opens the connection; see `line_engine`.
-        name: what the database is called in errors.
+        sessions: where the database is.
         reading: transactions are snapshots that cannot write, and nothing is committed.
+
+    Attributes:
+        stale: set it, and the next transaction has a new connection.
     """
 
-    def __init__(self, engine: AsyncEngine, name: str, *, reading: bool) -> None:
+    def __init__(self, engine: AsyncEngine, sessions: Sessions, *, reading: bool) -> None:
+        self.stale = False
         self._engine = engine
-        self._name = name
+        self._name = f"the {sessions.name}"
+        self._patience = sessions.patience
         self._reading = reading
         self._connection: AsyncConnection | None = None
         self._driver: Any = None
-        self.stale = False
+
+    @property
+    def is_open(self) -> bool:
+        """Whether there is a connection, dead or alive."""
+        return self._connection is not None
 
     async def transact(self, work: Work[T]) -> T:
         """Run `work` in one transaction and return its value once the commit is durable.
@@ -91,14 +98,15 @@ class Line:
         """
         connection = await self._begun()
         driver = self._driver
-        too_long = asyncio.get_running_loop().call_later(MAX_TRANSACTION_S, driver.terminate)
+        # Whatever goes on then breaks off with a lost connection.
+        end = asyncio.get_running_loop().call_later(self._patience.transaction_s, driver.terminate)
         try:
             value = await connection.run_sync(self._run, work)
             await self._end(driver)
         except Exception as error:
             lost = driver.is_closed()
             await self._clear(driver)
-            told = self._told(error, lost)
+            told = self._told(error, lost, overdue=end.when() <= asyncio.get_running_loop().time())
             if told is error:
                 raise
             raise told from error
@@ -106,16 +114,19 @@ class Line:
             await self._drop()
             raise
         finally:
-            too_long.cancel()
+            end.cancel()
         return value
 
     async def close(self) -> None:
         """Close the connection; it is opened again when it is needed."""
-        connection, self._connection, self._driver = self._connection, None, None
-        if connection is not None:
-            with contextlib.suppress(*LINE_ERRORS, SQLAlchemyError):
-                if connection.sync_connection is not None:
-                    allow_endings(connection.sync_connection)
+        connection, driver = self._connection, self._driver
+        self._connection = self._driver = None
+        with contextlib.suppress(*LINE_ERRORS, SQLAlchemyError):
+            if driver is not None:
+                await driver.close(timeout=self._patience.begin_s)
+        with contextlib.suppress(*LINE_ERRORS, SQLAlchemyError):
+            if connection is not None and connection.sync_connection is not None:
+                allow_endings(connection.sync_connection)
                 await connection.close()
 
     async def _begun(self) -> AsyncConnection:
@@ -129,6 +140,8 @@ class Line:
         try:
             self._connection = await self._engine.connect()
             self._driver = (await self._connection.get_raw_connection()).driver_connection
+            if self._connection.sync_connection is not None:
+                refuse_endings(self._connection.sync_connection)
             self.stale = False
             await self._begin()
         except ServerUnfit as unfit:
@@ -141,12 +154,11 @@ class Line:
         return self._connection
 
     async def _begin(self) -> None:
-        await self._driver.execute(_BEGIN_READING if self._reading else _BEGIN_WRITING, timeout=_BEGIN_TIMEOUT_S)
+        await self._driver.execute(_BEGIN_READING if self._reading else _BEGIN_WRITING, timeout=self._patience.begin_s)
 
     def _run(self, connection: Connection, work: Work[T]) -> T:
         # In SQLAlchemy's greenlet. Its transaction is only a mark here: for begin_nested(), and for what a work may.
         transaction = connection.begin()
-        refuse_endings(connection)
         try:
             value = plain(work(connection)) if self._reading else checked(work, connection)
             self._check_intact(connection, transaction)
@@ -171,7 +183,7 @@ class Line:
     async def _end(self, driver: Any) -> None:
         if self._reading:
             with contextlib.suppress(*LINE_ERRORS):  # what was read was read
-                await driver.execute("ROLLBACK", timeout=_BEGIN_TIMEOUT_S)
+                await driver.execute("ROLLBACK", timeout=self._patience.begin_s)
             return
         try:
             answer = await driver.execute("COMMIT")
@@ -191,9 +203,13 @@ class Line:
         told: Exception = error  # the server rolled back, and says why
         return told
 
-    def _told(self, error: Exception, lost: bool) -> Exception:
+    def _told(self, error: Exception, lost: bool, overdue: bool) -> Exception:
         if isinstance(error, DatabaseUnavailable | WorkRefused):
             return error
+        if lost and overdue:
+            return DatabaseUnavailable(
+                f"{self._name}: a transaction took longer than {self._patience.transaction_s:g} s and was broken off"
+            )
         if lost or is_conflict(error):
             return RunAgain(error)
         if not self._reading and is_read_only(error):
@@ -207,7 +223,7 @@ class Line:
         try:
             if not driver.is_closed():
                 if driver.is_in_transaction():
-                    await driver.execute("ROLLBACK", timeout=_BEGIN_TIMEOUT_S)
+                    await driver.execute("ROLLBACK", timeout=self._patience.begin_s)
                 return
         except LINE_ERRORS:
             pass

@@ -3,20 +3,18 @@
 import asyncio
 import random
 import time
-from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from gatepost.database.connection import Work
 from gatepost.database.postgresql_failures import unavailable
 from gatepost.database.postgresql_line import Line, RunAgain
+from gatepost.database.postgresql_session import Sessions
 from gatepost.errors import DatabaseBusy, DatabaseUnavailable
 
 T = TypeVar("T")
 
 MAX_WAITING = 4_096
-MAX_WAIT_S = 10.0
 MAX_RUNS = 8
-RIDE_OUT_S = 3.0  # a restart of the server takes less: then it costs a delay and no error
 _LONGEST_PAUSE_S = 0.6
 _BUSY_RETRY_AFTER_S = 2
 
@@ -25,23 +23,24 @@ class Lines:
     """Runs works, each on a free line.
 
     Args:
-        lines: the lines, closed.
-        name: what the database is called in errors.
+        lines: closed; they are opened when they are needed.
+        sessions: where the database is.
         what: "write" or "read", for errors.
     """
 
-    def __init__(self, lines: list[Line], name: str, what: str) -> None:
+    def __init__(self, lines: list[Line], sessions: Sessions, what: str) -> None:
         self._lines = lines
         self._free = list(lines)  # the last one used is the first one taken: at low load few are open
         self._places = asyncio.Semaphore(len(lines))
-        self._name = name
+        self._name = f"the {sessions.name}"
+        self._sessions = sessions
+        self._patience = sessions.patience
         self._what = what
+        self._loop = asyncio.get_running_loop()
         self._inside = 0  # calls that wait or run
-        self._closing = False
         self._empty = asyncio.Event()
         self._empty.set()
-        self._loop = asyncio.get_running_loop()
-        self._away = False  # the last work gave up because the server was not there: later ones do not wait for it
+        self._closing = False
 
     async def run(self, work: Work[T]) -> T:
         """Run `work` in one transaction and return its value.
@@ -57,22 +56,15 @@ class Lines:
         self.check()
         if self._inside >= MAX_WAITING + len(self._lines):
             raise DatabaseBusy(f"{self._name}: {MAX_WAITING} {self._what}s wait already", _BUSY_RETRY_AFTER_S)
-        self._enter()
+        self._inside += 1
+        self._empty.clear()
         try:
-            async with asyncio.timeout(MAX_WAIT_S):
-                await self._places.acquire()
-        except TimeoutError:
-            self._leave()
-            raise DatabaseBusy(
-                f"{self._name}: no connection became free within {MAX_WAIT_S:g} s for a {self._what}",
-                _BUSY_RETRY_AFTER_S,
-            ) from None
+            line = await self._take()
         except BaseException:
             self._leave()
             raise
-        line = self._free.pop()
         running = asyncio.create_task(self._run(line, work))
-        running.add_done_callback(self._done(line))
+        running.add_done_callback(self._done)
         return await asyncio.shield(running)
 
     def check(self) -> None:
@@ -84,43 +76,60 @@ class Lines:
         """Refuse new works, finish those that wait or run, close the connections; may be called twice."""
         self._closing = True
         await self._empty.wait()
-        for line in self._lines:
-            await line.close()
+        await asyncio.gather(*(line.close() for line in self._lines))
 
     async def _run(self, line: Line, work: Work[T]) -> T:
         give_up_at = None
-        for run in range(1, MAX_RUNS + 1):
+        run = 1
+        while True:
             try:
-                value = await line.transact(work)
+                return await self._once(line, work)
             except RunAgain as again:
                 failure = again
-            else:
-                self._away = False
-                return value
-            if failure.others:
-                for other in self._lines:
-                    other.stale = True
             now = time.monotonic()
-            give_up_at = give_up_at or now + (0 if self._away else RIDE_OUT_S)
+            give_up_at = give_up_at or now + (0 if self._sessions.away else self._patience.ride_out_s)
             if run == MAX_RUNS or now >= give_up_at:
                 break
             await asyncio.sleep(min(_LONGEST_PAUSE_S, 0.01 * 2**run) * random.uniform(0.2, 1))  # noqa: S311
-        self._away = failure.away
+            run += 1
+            line = await self._take()
+        self._sessions.away = failure.away
         raise unavailable(self._name, failure.error) from failure.error
 
-    def _done(self, line: Line) -> Callable[[asyncio.Task[Any]], None]:
-        def done(task: asyncio.Task[Any]) -> None:
-            self._free.append(line)
-            self._places.release()
-            self._leave()
-            if not task.cancelled():
-                task.exception()  # its caller may be gone: nobody else would ask
+    async def _once(self, line: Line, work: Work[T]) -> T:
+        try:
+            return await line.transact(work)
+        except RunAgain as again:
+            if again.others:
+                for other in self._lines:
+                    other.stale = True
+            raise
+        finally:
+            self._give_back(line)
 
-        return done
+    async def _take(self) -> Line:
+        if self._places.locked():
+            try:
+                async with asyncio.timeout(self._patience.place_s):
+                    await self._places.acquire()
+            except TimeoutError:
+                raise DatabaseBusy(
+                    f"{self._name}: no connection became free within {self._patience.place_s:g} s for a {self._what}",
+                    _BUSY_RETRY_AFTER_S,
+                ) from None
+        else:
+            await self._places.acquire()
+        return self._free.pop()
 
-    def _enter(self) -> None:
-        self._inside += 1
-        self._empty.clear()
+    def _give_back(self, line: Line) -> None:
+        # Open ones are taken first: where the server gives us no more connections, works share those we have.
+        self._free.insert(len(self._free) if line.is_open else 0, line)
+        self._places.release()
+
+    def _done(self, task: "asyncio.Task[object]") -> None:
+        self._leave()
+        if not task.cancelled():
+            task.exception()  # its caller may be gone: nobody else would ask
 
     def _leave(self) -> None:
         self._inside -= 1

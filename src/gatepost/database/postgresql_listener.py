@@ -9,9 +9,8 @@ from typing import Any
 from gatepost.database.columns import BELL
 from gatepost.database.postgresql_session import LINE_ERRORS, ServerUnfit, Sessions
 
-_LOOK_EVERY_S = 15.0  # a line whose traffic is dropped says nothing, so it is asked
-_LOOK_TIMEOUT_S = 5.0
 _LONGEST_PAUSE_S = 5.0
+_GOODBYE_S = 1.0
 
 
 class Listener:
@@ -59,7 +58,8 @@ class Listener:
                 except LINE_ERRORS:
                     failures += 1
                 finally:
-                    connection.terminate()
+                    with contextlib.suppress(*LINE_ERRORS):
+                        await connection.close(timeout=_GOODBYE_S)
             missed = True
             self._tried.set()
             await asyncio.sleep(min(_LONGEST_PAUSE_S, 0.1 * 2**failures) * random.uniform(0.5, 1))  # noqa: S311
@@ -67,12 +67,13 @@ class Listener:
     async def _until_lost(self, connection: Any) -> None:
         lost = asyncio.Event()
         connection.add_termination_listener(lambda _: lost.set())
+        patience = self._sessions.patience
         while not lost.is_set():
             try:
-                async with asyncio.timeout(_LOOK_EVERY_S):
+                async with asyncio.timeout(patience.look_s):
                     await lost.wait()
-            except TimeoutError:
-                await connection.execute("SELECT 1", timeout=_LOOK_TIMEOUT_S)
+            except TimeoutError:  # a line whose traffic is dropped says nothing, so it is asked
+                await connection.execute("SELECT 1", timeout=patience.begin_s)
 
     def _heard(self, *_: object) -> None:
         self._ring()

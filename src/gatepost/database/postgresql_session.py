@@ -1,6 +1,7 @@
 """How a session on PostgreSQL is opened: where, what it is set to, and what it must be before anything is promised."""
 
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
@@ -10,11 +11,23 @@ from gatepost.database.columns import SCHEMA
 from gatepost.settings.urls import masked_url
 
 OLDEST_VERSION = 14  # the oldest that is still maintained, and the first that knows idle_session_timeout
-CONNECT_TIMEOUT_S = 5.0  # for each host
-STATEMENT_TIMEOUT_S = 10.0
-LOCK_TIMEOUT_S = 5.0
-IDLE_IN_TRANSACTION_TIMEOUT_S = 10.0  # so that a stopped process cannot hold rows for longer
-ANSWER_TIMEOUT_S = 15.0  # longer than the server's own: then the line is dead, not the statement slow
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How long is waited for what, in seconds."""
+
+    connect_s: float = 5.0  # for each host, from the name's address to the answer that it is fit
+    begin_s: float = 3.0  # the server has nothing to do for BEGIN: no answer means that the line is dead
+    statement_s: float = 10.0  # watched by the server, and so are the next two
+    lock_s: float = 5.0
+    idle_in_transaction_s: float = 10.0  # so that a stopped process cannot hold rows for longer
+    answer_s: float = 15.0  # longer than the server's own: then the line is dead, not the statement slow
+    transaction_s: float = 30.0
+    place_s: float = 10.0  # for a free connection
+    ride_out_s: float = 3.0  # a restart of the server takes less: then it costs a delay and no error
+    look_s: float = 15.0  # between two questions whether the listening line is alive
+
 
 # What asyncpg and the network raise where no answer comes, or one that says no.
 LINE_ERRORS = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
@@ -38,9 +51,11 @@ class Sessions:
     Attributes:
         name: for errors: database and hosts, no login.
         masked_url: for logs.
+        patience: how long is waited for what.
+        away: a work gave up because no server was there, and none has been since: nobody waits for it now.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, patience: Patience = Patience()) -> None:
         parts = urlsplit(url)
         hosts = parts.netloc.rpartition("@")[2]
         query = parse_qs(parts.query)
@@ -48,6 +63,8 @@ class Sessions:
         what = unquote(parts.path.lstrip("/")) or query.get("dbname", query.get("database", ["of this user"]))[-1]
         self.name = f"PostgreSQL database {what} on {unquote(where)}"
         self.masked_url = masked_url(url)
+        self.patience = patience
+        self.away = False
         self._url = url
         self._hosts = [_place(host) for host in hosts.split(",")] if "," in hosts else [{}]
 
@@ -71,6 +88,7 @@ class Sessions:
             except (*LINE_ERRORS, ServerUnfit) as error:
                 failure = error
                 continue
+            self.away = False
             self._hosts.remove(place)
             self._hosts.insert(0, place)
             return connection
@@ -88,16 +106,37 @@ class Sessions:
         connection = await asyncpg.connect(
             self._url,
             **place,
-            timeout=CONNECT_TIMEOUT_S,
-            command_timeout=ANSWER_TIMEOUT_S if bounded else None,
-            server_settings=_settings(part, bounded),
+            timeout=self.patience.connect_s,
+            command_timeout=self.patience.answer_s if bounded else None,
+            server_settings=self._settings(part, bounded),
         )
         try:
-            _refuse_unfit(await connection.fetchrow(_CHECK, timeout=CONNECT_TIMEOUT_S))
+            refuse_unfit(await connection.fetchrow(_CHECK, timeout=self.patience.connect_s))
         except BaseException:
             connection.terminate()
             raise
         return connection
+
+    def _settings(self, part: str, bounded: bool) -> dict[str, str]:
+        """What a session is set to when it begins; each wins over the URL and over what an administrator set."""
+
+        def milliseconds(seconds: float) -> str:
+            return str(int(seconds * 1000) if bounded else 0)
+
+        return {
+            "application_name": f"gatepost {part}",
+            "search_path": f"{SCHEMA}, pg_temp",  # pg_temp last, or a temporary table would stand before ours
+            "statement_timeout": milliseconds(self.patience.statement_s),
+            "lock_timeout": milliseconds(self.patience.lock_s),
+            "idle_in_transaction_session_timeout": milliseconds(self.patience.idle_in_transaction_s),
+            "idle_session_timeout": "0",  # the listener has nothing to say for hours
+            # In seconds: when the server asks whether we are still there. It frees what a lost machine held, and keeps
+            # firewalls from forgetting a quiet connection.
+            "tcp_keepalives_idle": "60",
+            "tcp_keepalives_interval": "10",
+            "tcp_keepalives_count": "3",
+            "jit": "off",  # our statements are short: compiling them costs more than running them
+        }
 
 
 def _place(host: str) -> dict[str, Any]:
@@ -105,29 +144,8 @@ def _place(host: str) -> dict[str, Any]:
     return {"host": unquote(name).strip("[]"), "port": int(port or 5432)}
 
 
-def _settings(part: str, bounded: bool) -> dict[str, str]:
-    """What a session is set to when it begins; each wins over the URL and over what an administrator set."""
-
-    def milliseconds(seconds: float) -> str:
-        return str(int(seconds * 1000) if bounded else 0)
-
-    return {
-        "application_name": f"gatepost {part}",
-        "search_path": f"{SCHEMA}, pg_temp",  # pg_temp last, or a temporary table would stand before ours
-        "statement_timeout": milliseconds(STATEMENT_TIMEOUT_S),
-        "lock_timeout": milliseconds(LOCK_TIMEOUT_S),
-        "idle_in_transaction_session_timeout": milliseconds(IDLE_IN_TRANSACTION_TIMEOUT_S),
-        "idle_session_timeout": "0",  # the listener has nothing to say for hours
-        # The server's own question whether we are still there, in seconds: it frees what a lost machine held, and keeps
-        # firewalls from forgetting a quiet connection.
-        "tcp_keepalives_idle": "60",
-        "tcp_keepalives_interval": "10",
-        "tcp_keepalives_count": "3",
-        "jit": "off",  # our statements are short: compiling them costs more than running them
-    }
-
-
-def _refuse_unfit(server: Mapping[str, Any]) -> None:
+def refuse_unfit(server: Mapping[str, Any]) -> None:
+    """Raise ServerUnfit unless what is committed there can be relied on; `server` is the row of the check."""
     if server["version"] < OLDEST_VERSION:
         raise ServerUnfit(f"it is version {server['version']}; Gatepost needs PostgreSQL {OLDEST_VERSION} or newer")
     if server["in_recovery"]:
