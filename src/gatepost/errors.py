@@ -136,7 +136,7 @@ class EnqueueRefused(GatepostError):
 
 
 class TemplateError(GatepostError):
-    """A template is missing, does not compile or lacks a value; names the file."""
+    """A template is missing, does not compile or lacks a value, or a draft does not fit it; names file or message."""
 
 
 class ComposeError(GatepostError):

@@ -8,37 +8,20 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import css_inline
 import jinja2
 from jinja2 import meta
 from jinja2.sandbox import SandboxedEnvironment
 
 from gatepost.errors import TemplateError
+from gatepost.mail.layout import CONTENT, Layouts, fixed_length, inlined, lay_out, read, read_layout
 from gatepost.mail.values import FILTERS
 
 # What the templates of every message may use; `link` has a value only in messages with a token.
 COMMON = frozenset({"name", "email", "when", "product_name", "public_url", "reset_url"})
 LINK = "link"
 
-# Marks of the layout that are filled when a template is loaded; to Jinja they are comments.
-_LANGUAGE, _PREHEADER, _CONTENT = "{# language #}", "{# preheader #}", "{# content #}"
-
-_PREHEADER_COMMENT = re.compile(r"\A\s*<!--\s*preheader:\s*(.+?)\s*-->", re.DOTALL)
-# What Jinja reads, and the elements around it, except those the HTML parser adds by itself or the inliner takes out.
-_SKELETON = re.compile(r"\{\{.*?\}\}|\{%.*?%\}|<(?!html|head|body|tbody|style)[a-z][a-z0-9]*", re.DOTALL)
 # A value that is the start of where something leads. The inliner has put all attributes into double quotes.
 _LEADS = re.compile(r"\s(?:href|src|action|background)=\"\{\{-?\s*(\w+)")
-
-# Media queries cannot be inlined, so their <style data-css-inline="keep"> stays. Nothing is ever fetched.
-_INLINER = css_inline.CSSInliner(load_remote_stylesheets=False, resolve_css_variables=True)
-
-
-@dataclass(frozen=True)
-class Layouts:
-    """What stands around every message: the plain text and the page, each with the marks for its content."""
-
-    text: str
-    html: str
 
 
 @dataclass(frozen=True)
@@ -131,12 +114,12 @@ def read_layouts(folder: Path, instead_of: Layouts | None = None) -> Layouts:
     if instead_of is not None and not text.exists():
         read_text = instead_of.text
     else:
-        read_text = _read_layout(text)
+        read_text = read_layout(text)
         _compile(_PLAIN, read_text, text, COMMON)
     if instead_of is not None and not html.exists():
         return Layouts(read_text, instead_of.html)
-    read_html = _read_layout(html)
-    _compile(_ESCAPING, _inlined(read_html.replace(_CONTENT, "<p>1</p>"), html), html, COMMON)
+    read_html = read_layout(html)
+    _compile(_ESCAPING, inlined(read_html.replace(CONTENT, "<p>1</p>"), html), html, COMMON)
     return Layouts(read_text, read_html)
 
 
@@ -152,12 +135,12 @@ def load_template(folder: Path, layouts: Layouts, known: Collection[str] | None)
         TemplateError: a file is missing, does not compile, uses a value that is not known, or cannot be filled.
     """
     subject, text, html = folder / "subject.txt", folder / "body.txt", folder / "body.html"
-    page = _lay_out(layouts.html, html, folder.name)
-    start = _fixed_length(page)
+    page = lay_out(layouts.html, html, folder.name)
+    start = fixed_length(page)
     template = Template(
         language=folder.name,
         subject=_compile(_PLAIN, read(subject), subject, known),
-        text=_compile(_PLAIN, layouts.text.replace(_CONTENT, read(text).strip()), text, known),
+        text=_compile(_PLAIN, layouts.text.replace(CONTENT, read(text).strip()), text, known),
         html_start=page[:start],
         html_rest=_compile(_ESCAPING, page[start:], html, known),
         leads=frozenset(_LEADS.findall(page)),
@@ -166,18 +149,6 @@ def load_template(folder: Path, layouts: Layouts, known: Collection[str] | None)
     if not template.render(dict.fromkeys(template.uses, "1")).subject:
         raise TemplateError(f"{subject} is empty: say in one line what the mail is about.")
     return template
-
-
-def read(file: Path) -> str:
-    """Read a file in UTF-8, with or without a byte order mark.
-
-    Raises:
-        TemplateError: it is missing or no UTF-8; names it.
-    """
-    try:
-        return file.read_text("utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise TemplateError(f"{file} cannot be read: {error}.") from error
 
 
 def _environment(*, autoescape: bool) -> SandboxedEnvironment:
@@ -191,44 +162,6 @@ def _environment(*, autoescape: bool) -> SandboxedEnvironment:
 
 _PLAIN = _environment(autoescape=False)
 _ESCAPING = _environment(autoescape=True)
-
-
-def _read_layout(file: Path) -> str:
-    layout = read(file)
-    if layout.count(_CONTENT) != 1:
-        raise TemplateError(f"{file} must have {_CONTENT} once, where the message stands.")
-    return layout
-
-
-def _lay_out(layout: str, file: Path, language: str) -> str:
-    """Put the body into the layout and the layout's CSS into its elements."""
-    body = read(file)
-    preheader = _PREHEADER_COMMENT.match(body)
-    if preheader is None:
-        raise TemplateError(f"{file} must begin with <!-- preheader: the line shown beside the subject -->.")
-    page = (
-        layout.replace(_LANGUAGE, language)
-        .replace(_PREHEADER, preheader[1])
-        .replace(_CONTENT, body[preheader.end() :].strip())
-    )
-    return _inlined(page, file)
-
-
-def _inlined(page: str, file: Path) -> str:
-    inlined = _INLINER.inline(page)
-    if _SKELETON.findall(inlined) != _SKELETON.findall(page):
-        # The HTML parser moves text that stands directly in a table, and rewrites quotes in attributes.
-        raise TemplateError(
-            f"{file}: inlining the CSS changed a placeholder or the order of elements. Put tags of Jinja inside of the"
-            " text of an element, never directly in a table or a row, and use no quotes, < or & in them."
-        )
-    return inlined
-
-
-def _fixed_length(page: str) -> int:
-    """Count the characters before the first line in which Jinja has something to do."""
-    first = re.search(r"\{[{%#]", page)
-    return page.rfind("\n", 0, first.start()) + 1 if first else 0
 
 
 def _compile(environment: SandboxedEnvironment, source: str, file: Path, known: Collection[str] | None) -> _File:

@@ -14,7 +14,8 @@ from pathlib import Path
 from gatepost.errors import TemplateError
 from gatepost.languages import nearest
 from gatepost.mail.draft import Draft
-from gatepost.mail.template import COMMON, LINK, Layouts, Rendered, Template, load_template, read_layouts
+from gatepost.mail.layout import Layouts
+from gatepost.mail.template import COMMON, LINK, Rendered, Template, load_template, read_layouts
 from gatepost.mail.values import is_web_address, value_problem
 
 PACKAGED = Path(__file__).resolve().parents[1] / "templates"

@@ -1,0 +1,79 @@
+"""The layout around every message, and how a page is put together: body into layout, CSS into elements. No Jinja."""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import css_inline
+
+from gatepost.errors import TemplateError
+
+# Marks of the layout that are filled when a template is loaded; to Jinja they are comments.
+_LANGUAGE, _PREHEADER, CONTENT = "{# language #}", "{# preheader #}", "{# content #}"
+
+_PREHEADER_COMMENT = re.compile(r"\A\s*<!--\s*preheader:\s*(.+?)\s*-->", re.DOTALL)
+# What Jinja reads, and the elements around it, except those the HTML parser adds by itself or the inliner takes out.
+_SKELETON = re.compile(r"\{\{.*?\}\}|\{%.*?%\}|<(?!html|head|body|tbody|style)[a-z][a-z0-9]*", re.DOTALL)
+
+# Media queries cannot be inlined, so their <style data-css-inline="keep"> stays. Nothing is ever fetched.
+_INLINER = css_inline.CSSInliner(load_remote_stylesheets=False, resolve_css_variables=True)
+
+
+@dataclass(frozen=True)
+class Layouts:
+    """What stands around every message: the plain text and the page, each with the marks for its content."""
+
+    text: str
+    html: str
+
+
+def read(file: Path) -> str:
+    """Read a file in UTF-8, with or without a byte order mark.
+
+    Raises:
+        TemplateError: it is missing or no UTF-8; names it.
+    """
+    try:
+        return file.read_text("utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise TemplateError(f"{file} cannot be read: {error}.") from error
+
+
+def read_layout(file: Path) -> str:
+    """Read a layout, which has one place for the content."""
+    layout = read(file)
+    if layout.count(CONTENT) != 1:
+        raise TemplateError(f"{file} must have {CONTENT} once, where the message stands.")
+    return layout
+
+
+def lay_out(layout: str, file: Path, language: str) -> str:
+    """Put the body into the layout and the layout's CSS into its elements."""
+    body = read(file)
+    preheader = _PREHEADER_COMMENT.match(body)
+    if preheader is None:
+        raise TemplateError(f"{file} must begin with <!-- preheader: the line shown beside the subject -->.")
+    page = (
+        layout.replace(_LANGUAGE, language)
+        .replace(_PREHEADER, preheader[1])
+        .replace(CONTENT, body[preheader.end() :].strip())
+    )
+    return inlined(page, file)
+
+
+def inlined(page: str, file: Path) -> str:
+    """Put the CSS of `page` into its elements, and prove that nothing else of it has changed."""
+    result = _INLINER.inline(page)
+    if _SKELETON.findall(result) != _SKELETON.findall(page):
+        # The HTML parser moves text that stands directly in a table, and rewrites quotes in attributes.
+        raise TemplateError(
+            f"{file}: inlining the CSS changed a placeholder or the order of elements. Put tags of Jinja inside of the"
+            " text of an element, never directly in a table or a row, and use no quotes, < or & in them."
+        )
+    return result
+
+
+def fixed_length(page: str) -> int:
+    """Count the characters before the first line in which Jinja has something to do."""
+    first = re.search(r"\{[{%#]", page)
+    return page.rfind("\n", 0, first.start()) + 1 if first else 0
