@@ -74,7 +74,8 @@ class Life:
         """Open and migrate the database, recover what a dead process left, begin to claim.
 
         Args:
-            wait_for_owner_s: seconds to wait for another process that owns the database; its grace when None.
+            wait_for_owner_s: seconds to wait for another process that owns the database, or for a server that is away;
+                the grace and a little more when None.
 
         Raises:
             StartRefused: another process owns the database, or it cannot be opened.

@@ -5,6 +5,7 @@ import re
 import uuid
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 import typer
@@ -13,12 +14,17 @@ from gatepost.accounts.gate import Gate
 from gatepost.cli.commands import cli
 from gatepost.cli.send_test import compose
 from gatepost.cli.text import printable
+from gatepost.clock import SystemClock
+from gatepost.database.opening import open_database
 from gatepost.errors import InvalidRecipient
+from gatepost.mail.draft import Draft
+from gatepost.outbox.enqueue import enqueue
 from gatepost.settings import SETTINGS, Settings
 from gatepost.testing import Hang, Refuse, Step, SubmissionServer
 from gatepost.version import VERSION
 from tests.cli.service import free_port, gatepost
 from tests.support.flows import Flows
+from tests.support.postgresql import Server, run_apart
 
 PAGE = Path(__file__).parents[2] / "docs/reference/cli.md"
 
@@ -72,13 +78,72 @@ def test_migrate_makes_and_migrates_the_database(tmp_path: Path) -> None:
     assert first.stdout == second.stdout
 
 
-def test_a_kind_of_database_that_is_not_there_yet_is_refused(tmp_path: Path) -> None:
-    """A sentence without the password, and exit code 2."""
-    refused = gatepost(tmp_path, "migrate", DATABASE_URL="postgresql://u:hunter2@db.example/d")
-    assert refused.returncode == 2
-    assert "PostgreSQL" in refused.stderr
+def test_migrate_makes_and_migrates_a_schema_on_postgresql(tmp_path: Path, postgresql_server: Server) -> None:
+    """It says which revision the database is at, and may be run again; no file is made."""
+    with postgresql_server.new_database() as url:
+        first, second = (gatepost(tmp_path, "migrate", DATABASE_URL=url) for _ in range(2))
+    assert (first.returncode, second.returncode) == (0, 0)
+    assert re.fullmatch(r"postgresql://.* is at schema revision \S+, the one .*\n", first.stdout)
+    assert first.stdout == second.stdout
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("command", [["migrate"], ["messages", "list"], ["worker"]])
+@pytest.mark.parametrize(
+    ("login", "port", "database", "words"),
+    [
+        ("postgres", "closed", "postgres", "it cannot be reached"),
+        ("somebody", None, "postgres", "refuses this user"),
+        ("postgres", None, "none", "there is no such database"),
+    ],
+)
+def test_a_database_that_cannot_be_had_is_told(
+    tmp_path: Path,
+    postgresql_server: Server,
+    command: list[str],
+    login: str,
+    port: str | None,
+    database: str,
+    words: str,
+) -> None:
+    """A sentence with the way out and without the password, and exit code 2."""
+    there = urlsplit(postgresql_server.url)
+    url = f"postgresql://{login}:hunter2@{there.hostname}:{free_port() if port else there.port}/{database}"
+    refused = gatepost(tmp_path, *command, DATABASE_URL=url, SHUTDOWN_GRACE_S=0)
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert words in refused.stderr
     assert "hunter2" not in refused.stderr
     assert "Traceback" not in refused.stderr
+
+
+def test_messages_of_a_database_without_tables_are_refused(tmp_path: Path, postgresql_server: Server) -> None:
+    """The command that only reads makes nothing, and names the one that does."""
+    with postgresql_server.new_database() as url:
+        refused = gatepost(tmp_path, "messages", "list", DATABASE_URL=url)
+        assert (
+            run_apart(postgresql_server.execute("SELECT 1 FROM pg_namespace WHERE nspname = 'gatepost'", url=url)) == []
+        )
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert "run `gatepost migrate`" in refused.stderr
+
+
+async def promise_one(url: str) -> None:
+    """Enqueue a message for ann@example.com."""
+    draft = Draft(template="welcome", recipient="ann@example.com")
+    database = await open_database(url, wait_for_owner_s=0)
+    await database.write(lambda tx: enqueue(tx, draft, now_ms=SystemClock().now_ms(), domain="acme.example"))
+    await database.close()
+
+
+def test_messages_on_postgresql_are_listed_and_shown(tmp_path: Path, postgresql_url: str) -> None:
+    """The same words for the same rows as on SQLite."""
+    run_apart(promise_one(postgresql_url))
+    listed = gatepost(tmp_path, "messages", "list", "--json", DATABASE_URL=postgresql_url)
+    (row,) = json.loads(listed.stdout)["messages"]
+    assert (row["recipient"], row["state"]) == ("ann@example.com", "queued")
+    shown = gatepost(tmp_path, "messages", "show", row["id"], DATABASE_URL=postgresql_url)
+    assert (shown.returncode, shown.stderr) == (0, "")
+    assert re.search(r"^recipient +ann@example.com$", shown.stdout, re.M)
 
 
 # Messages

@@ -1,6 +1,7 @@
 """`gatepost worker` and `gatepost serve --no-worker` as processes."""
 
 import json
+import re
 import signal
 import time
 from pathlib import Path
@@ -67,6 +68,68 @@ def test_on_sqlite_a_service_without_a_worker_is_refused(tmp_path: Path) -> None
     assert "leave out --no-worker" in refused.stderr
     assert "postgresql://" in refused.stderr
     assert list(tmp_path.iterdir()) == []
+
+
+# PostgreSQL: as many as are wanted
+
+
+def test_on_postgresql_a_worker_sends_what_a_service_without_one_promised(tmp_path: Path, postgresql_url: str) -> None:
+    """The service is ready, answers, and touches no message; the worker beside it sends them."""
+    settings = {"DATABASE_URL": postgresql_url, "SMTP_URL": ""}
+    with SubmissionServer.in_thread() as server:
+        settings["SMTP_URL"] = f"smtp://127.0.0.1:{server.port}"
+        with running(tmp_path, "--no-worker", **settings) as service:
+            service.ready()
+            assert service.register("bob@example.com") == 202
+            assert service.answer("/readyz") == (200, '{"status":"ready"}')
+            assert {row["attempts"] for row in outbox(tmp_path, **settings)} == {0}
+            with working(tmp_path, **settings) as worker:
+                assert "sends the mail of postgresql://***@127.0.0.1" in worker.first_line()
+                until(lambda: len(server.messages) == 2)
+                assert service.register("ann@example.com") == 202
+                until(lambda: len(server.messages) == 4)
+                until(lambda: {row["state"] for row in outbox(tmp_path, **settings)} == {"accepted"})
+                worker.stop()
+                assert worker.wait() == 0
+            service.stop()
+            assert service.wait() == 0
+        assert [event["event"] for event in service.events() if event["event"] == "message_accepted"] == []
+
+
+def test_on_postgresql_workers_share_the_mail(tmp_path: Path, postgresql_url: str) -> None:
+    """Two workers and a service that sends as well: each message goes out once."""
+    settings = {"DATABASE_URL": postgresql_url, "WORKER_SLOTS": "2"}
+    with SubmissionServer.in_thread() as server:
+        settings["SMTP_URL"] = f"smtp://127.0.0.1:{server.port}"
+        with (
+            running(tmp_path, **settings) as service,
+            working(tmp_path, **settings) as one,
+            working(tmp_path, **settings) as other,
+        ):
+            service.ready()
+            for worker in (one, other):
+                worker.first_line()
+            for number in range(10):
+                assert service.register(f"p{number}@example.com") == 202
+            until(lambda: {row["state"] for row in outbox(tmp_path, **settings)} == {"accepted"})
+            for process_ in (one, other, service):
+                process_.stop()
+                assert process_.wait() == 0
+        sent = [message.message_id for message in server.messages]
+    assert (len(sent), len(set(sent))) == (20, 20)
+
+
+def test_on_postgresql_development_keeps_keys_and_mail_in_var(tmp_path: Path, postgresql_url: str) -> None:
+    """Processes started in one folder make and read the same links, and write to one mailbox."""
+    with running(tmp_path, "--no-worker", DATABASE_URL=postgresql_url) as service:
+        service.ready()
+        assert service.register("bob@example.com") == 202
+        with working(tmp_path, DATABASE_URL=postgresql_url) as worker:
+            worker.first_line()
+            until(lambda: len(list((tmp_path / "var/mailbox").glob("*.eml"))) == 2)
+        texts = [file.read_text() for file in (tmp_path / "var/mailbox").glob("*.eml")]
+        (token,) = re.findall(r"/verify\?token=3D([\w-]+)", "".join(texts).replace("=\n", ""))[:1]
+        assert service.answer("/auth/verify", "POST", {"token": token})[0] == 200
 
 
 # Signals

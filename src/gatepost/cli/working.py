@@ -30,9 +30,10 @@ class _Working:
         self.started = False
 
     async def live(self) -> None:
+        # Whoever owns a SQLite file sends its mail too: waiting for it to stop would be waiting for nothing.
+        on_sqlite = self._gatepost.settings.database_file is not None
         try:
-            # Whoever owns a SQLite file sends its mail too: waiting for it to stop would be waiting for nothing.
-            await self._gatepost.start(wait_for_owner_s=0)
+            await self._gatepost.start(wait_for_owner_s=0 if on_sqlite else None)
         except DatabaseInUse as refusal:
             raise DatabaseInUse(
                 f"{refusal} `gatepost serve` sends the mail by itself; workers beside it need PostgreSQL."
