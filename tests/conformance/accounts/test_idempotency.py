@@ -95,11 +95,16 @@ async def test_the_preferred_language_is_no_part_of_the_body(revealing: Flows) -
     assert ("zh-CN", first) == (first.locale, await revealing.register(key=KEY, preferred="de"))
 
 
-async def test_parts_of_a_body_cannot_be_shifted(flows: Flows) -> None:
-    """Two fields that read the same when put together are still another body."""
-    await flows.register(name="Mira", locale="en", key=KEY)
+@pytest.mark.parametrize(
+    ("first", "shifted"), [(("Mira", "en"), ("Mirae", "n")), (("Mira\1en", None), ("Mira", "en\0"))]
+)
+async def test_parts_of_a_body_cannot_be_shifted(
+    flows: Flows, first: tuple[str, str | None], shifted: tuple[str, str | None]
+) -> None:
+    """Name and locale that read the same when put together, also with marks of our own in them, are another body."""
+    await flows.register(name=first[0], locale=first[1], key=KEY)
     with pytest.raises(IdempotencyKeyReused):
-        await flows.register(name="Mirae", locale="n", key=KEY)
+        await flows.register(name=shifted[0], locale=shifted[1], key=KEY)
 
 
 async def test_half_a_character_is_no_bug(flows: Flows) -> None:
