@@ -35,8 +35,10 @@ def read(file: Path) -> str:
     """
     try:
         return file.read_text("utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise TemplateError(f"{file} cannot be read: {error}.") from error
+    except OSError as error:
+        raise TemplateError(f"{file} cannot be read: {error.strerror}.") from error
+    except UnicodeDecodeError as error:
+        raise TemplateError(f"{file} is no UTF-8 at byte {error.start}: save it as UTF-8.") from error
 
 
 def read_layout(file: Path) -> str:

@@ -20,6 +20,8 @@ from gatepost.mail.values import FILTERS
 COMMON = frozenset({"name", "email", "when", "product_name", "public_url", "reset_url"})
 LINK = "link"
 
+_FILES = ("subject.txt", "body.txt", "body.html")
+
 # A value that is the start of where something leads. The inliner has put all attributes into double quotes.
 _LEADS = re.compile(r"\s(?:href|src|action|background)=\"\{\{-?\s*(\w+)")
 
@@ -134,7 +136,10 @@ def load_template(folder: Path, layouts: Layouts, known: Collection[str] | None)
     Raises:
         TemplateError: a file is missing, does not compile, uses a value that is not known, or cannot be filled.
     """
-    subject, text, html = folder / "subject.txt", folder / "body.txt", folder / "body.html"
+    subject, text, html = files = [folder / name for name in _FILES]
+    for file in files:
+        if not file.is_file():
+            raise TemplateError(f"{file} is missing: every language of a message has {', '.join(_FILES)}.")
     page = lay_out(layouts.html, html, folder.name)
     start = fixed_length(page)
     template = Template(

@@ -169,7 +169,14 @@ def test_a_folder_that_is_not_there_or_empty_is_told(ours: Path, tmp_path: Path)
 def test_a_file_that_is_missing_is_named(ours: Path, tmp_path: Path) -> None:
     """A language of the product has all three files too."""
     (write(tmp_path) / "order_shipped" / "en" / "body.html").unlink()
-    with pytest.raises(TemplateError, match=r"order_shipped/en/body\.html cannot be read"):
+    with pytest.raises(TemplateError, match=r"order_shipped/en/body\.html is missing: every language"):
+        Templates(ours, own=tmp_path)
+
+
+def test_a_file_that_is_no_utf_8_is_named(ours: Path, tmp_path: Path) -> None:
+    """What an old editor wrote is told, not sent as other characters."""
+    (write(tmp_path) / "order_shipped" / "en" / "body.txt").write_bytes("Grüße".encode("latin-1"))
+    with pytest.raises(TemplateError, match=r"body\.txt is no UTF-8 at byte 2: save it as UTF-8"):
         Templates(ours, own=tmp_path)
 
 
