@@ -116,6 +116,30 @@ def test_one_app_serves_one_test_after_the_other(tmp_path):
     assert sorted(accepted) == ["verification", "verification", "welcome", "welcome"]
 
 
+def test_a_row_and_a_mail_of_the_products_own_are_one_transaction(tmp_path):
+    """Whoever asks twice is mailed once; who is no address, or no harbour, leaves nothing."""
+    app = make_app(settings_in(tmp_path))
+    arrived = threading.Semaphore(0)
+    app.state.gatepost.events.subscribe(lambda event: isinstance(event, MessageAccepted) and arrived.release())
+    with TestClient(app) as client:
+
+        def ask(harbour: str, email: str) -> tuple[int, object]:
+            answer = client.post(f"/tides/{harbour}/reminders", json={"email": email})
+            return answer.status_code, answer.json().get("promised")
+
+        assert ask("Dover", "ada@example.com") == (202, True)
+        assert arrived.acquire(timeout=DEADLINE_S)
+        assert ask("Dover", "ADA@example.com") == (202, False)
+        assert (ask("Dover", "nobody")[0], ask("Atlantis", "ada@example.com")[0]) == (422, 404)
+        assert ask("Leith", "ada@example.com") == (202, True)
+        assert arrived.acquire(timeout=DEADLINE_S)
+    mailbox = Mailbox(tmp_path / "mailbox")
+    assert sorted(entry.subject for entry in mailbox.list(10)) == [
+        "High water at Dover: 06:47",
+        "High water at Leith: 09:03",
+    ]
+
+
 def test_without_with_the_answer_says_what_is_missing(tmp_path):
     """A TestClient without `with` never runs the lifespan: the answer is 503 and names the way out."""
     app = make_app(settings_in(tmp_path))
