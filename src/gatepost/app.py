@@ -28,6 +28,7 @@ from gatepost.mail.templates import Templates
 from gatepost.observe.metrics import Metrics
 from gatepost.outbox.depths import depths
 from gatepost.outbox.prune import prune_no_account
+from gatepost.outbox.workers import living
 from gatepost.parts import (
     build_composer,
     build_keys,
@@ -253,10 +254,13 @@ class Gatepost:
         return reasons
 
     async def _exposition(self) -> bytes:
-        found = await self._database.read(depths)
+        alone = not self._database.shared
+        found, workers = await self._database.read(
+            lambda connection: (depths(connection), living(connection, alone=alone))
+        )
         now_ms = self.clock.now_ms()
         oldest_s = 0.0 if found.oldest_waiting_at is None else max(0.0, (now_ms - found.oldest_waiting_at) / 1000)
-        return self._metrics.exposition(found.by_state, oldest_s)
+        return self._metrics.exposition(found.by_state, oldest_s, workers)
 
 
 def _refuse_alone(settings: Settings) -> None:

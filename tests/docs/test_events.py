@@ -52,7 +52,7 @@ def test_every_metric_is_documented():
     page = (REFERENCE / "metrics.md").read_text()
     described = {code_words(cells[0])[0]: (cells[1], code_words(cells[2])) for cells in rows(page)}
     metrics, exposed = Metrics(), {}
-    exposition = metrics.exposition({}, 0.0).decode()
+    exposition = metrics.exposition({}, 0.0, 1).decode()
     labels = {
         f"{one._name}{'_total' if one._type == 'counter' else ''}": list(one._labelnames)
         for one in vars(metrics).values()

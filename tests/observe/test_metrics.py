@@ -17,7 +17,7 @@ from gatepost.observe.metrics import MAX_ROUTES, Metrics
 
 
 def sample(metrics: Metrics, name: str, **labels: str) -> float | None:
-    text = metrics.exposition({"queued": 3, "accepted": 5}, 1.5).decode()
+    text = metrics.exposition({"queued": 3, "held": 5}, 1.5, 2).decode()
     for family in text_string_to_metric_families(text):
         for found in family.samples:
             if found.name == name and found.labels == labels:
@@ -85,12 +85,14 @@ def test_the_way_to_acceptance_is_a_histogram_in_seconds() -> None:
 
 
 def test_the_depth_is_what_the_database_says_at_the_scrape() -> None:
-    """Depth and age are handed in with every scrape; a state that is gone leaves no stale number."""
+    """Depth, age and workers are handed in with every scrape; a state that is gone leaves no stale number."""
     metrics = Metrics()
     assert sample(metrics, "gatepost_queue_depth", state="queued") == 3
     assert sample(metrics, "gatepost_oldest_waiting_seconds") == 1.5
-    later = metrics.exposition({"accepted": 8}, 0).decode()
-    assert 'gatepost_queue_depth{state="accepted"} 8.0' in later
+    assert sample(metrics, "gatepost_workers") == 2
+    later = metrics.exposition({"held": 8}, 0, 0).decode()
+    assert 'gatepost_queue_depth{state="held"} 8.0' in later
+    assert "gatepost_workers 0.0" in later
     assert 'state="queued"' not in later
 
 
@@ -111,7 +113,7 @@ def test_no_label_grows_without_bound() -> None:
         *(registered(f"outcome {number}") for number in range(1_000)),
         *(settled(MessageAccepted, f"outcome {number}") for number in range(1_000)),
     )
-    text = metrics.exposition({}, 0).decode()
+    text = metrics.exposition({}, 0, 1).decode()
     assert text.count("gatepost_http_request_duration_seconds_count") == MAX_ROUTES + 1
     assert text.count("gatepost_http_requests_total{") == MAX_ROUTES + 3
     assert text.count("gatepost_registrations_total{") == 6

@@ -54,10 +54,13 @@ class Metrics:
             buckets=_MAIL_BUCKETS_S,
             registry=registry,
         )
-        self._depth = Gauge("gatepost_queue_depth", "Messages in the outbox by state.", ["state"], registry=registry)
+        self._depth = Gauge(
+            "gatepost_queue_depth", "Messages that are not over, by state.", ["state"], registry=registry
+        )
         self._oldest = Gauge(
             "gatepost_oldest_waiting_seconds", "Age of the oldest message that waits.", registry=registry
         )
+        self._workers = Gauge("gatepost_workers", "Workers that live on this database.", registry=registry)
         self._requests = Counter(
             "gatepost_http_requests", "Answers by route.", ["method", "route", "status"], registry=registry
         )
@@ -80,18 +83,20 @@ class Metrics:
         elif isinstance(event, events.MessageEvent):
             self._count_message(event)
 
-    def exposition(self, depths: Mapping[str, int], oldest_waiting_s: float) -> bytes:
+    def exposition(self, depths: Mapping[str, int], oldest_waiting_s: float, workers: int) -> bytes:
         """Write all metrics in Prometheus' text format (CONTENT_TYPE).
 
         Args:
             depths: messages by state, as the database has them now.
             oldest_waiting_s: age of the oldest message that waits, 0 when none does.
+            workers: how many live, as the database has them now.
         """
         with self._scraping:
             self._depth.clear()
             for state, count in depths.items():
                 self._depth.labels(state).set(count)
             self._oldest.set(oldest_waiting_s)
+            self._workers.set(workers)
             return generate_latest(self._registry)
 
     def _count_message(self, event: events.MessageEvent) -> None:

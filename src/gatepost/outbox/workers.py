@@ -5,7 +5,7 @@ recovered then. The owner may be alive all the same (stopped, or without a conne
 still writes is fenced by owner and claim number, and its next beat tells it.
 """
 
-from sqlalchemy import Connection, bindparam, delete, exists, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, exists, func, insert, select, update
 
 from gatepost.database.batch import in_batch
 from gatepost.database.now import database_now
@@ -32,10 +32,12 @@ _STALE = select(workers.c.owner).where(workers.c.beat_at <= _FRESH_SINCE).limit(
 # Rows that others hold are left to them: a worker that beats at this moment lives, and nobody waits for anybody.
 _STRIKE_OUT = delete(workers).where(in_batch(workers.c.owner, _STALE)).returning(workers.c.owner)
 _STRIKE_OUT_ALL = delete(workers).returning(workers.c.owner)
+_COUNT = select(func.count()).select_from(workers)
+_COUNT_FRESH = _COUNT.where(workers.c.beat_at > _FRESH_SINCE)
 
 
 def enlist(tx: Connection, owner: str, slots: int, *, alone: bool) -> list[str]:
-    """Write the own row, strike out the dead, and return who they were.
+    """Write the own row; return whose rows were struck out for it.
 
     Args:
         tx: the transaction.
@@ -43,14 +45,10 @@ def enlist(tx: Connection, owner: str, slots: int, *, alone: bool) -> list[str]:
         slots: how many attempts it makes at a time.
         alone: nobody else can be alive, because this process owns the database: every other row is struck out.
     """
-    own = {"of_owner": owner}
-    if alone:
-        dead = tx.execute(_STRIKE_OUT_ALL).scalars().all()
-        tx.execute(_ENLIST, own | {"of_slots": slots})
-        return [one for one in dead if one != owner]
-    tx.execute(_LEAVE, own)  # left from a stop whose last write failed
-    tx.execute(_ENLIST, own | {"of_slots": slots})
-    return strike_out_dead(tx)
+    dead = list(tx.execute(_STRIKE_OUT_ALL).scalars()) if alone else []
+    tx.execute(_LEAVE, {"of_owner": owner})  # left from a stop whose last write failed
+    tx.execute(_ENLIST, {"of_owner": owner, "of_slots": slots})
+    return [one for one in dead if one != owner]
 
 
 def beat(tx: Connection, owner: str) -> bool:
@@ -66,3 +64,8 @@ def strike_out_dead(tx: Connection) -> list[str]:
 def leave(tx: Connection, owner: str) -> None:
     """Delete the own row at a stop: what the worker still owned is recovered by the next one that looks."""
     tx.execute(_LEAVE, {"of_owner": owner})
+
+
+def living(connection: Connection, *, alone: bool) -> int:
+    """Count the workers that live; where this process is alone nobody beats, and every row is its own."""
+    return connection.scalar(_COUNT if alone else _COUNT_FRESH) or 0
