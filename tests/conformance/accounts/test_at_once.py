@@ -1,127 +1,89 @@
-"""The account flows at once, for one account and beside the worker: one of them decides, and none blocks another."""
+"""Many registrations of one address at once: one account, nothing lost, nobody written to twice."""
 
 import asyncio
 from collections import Counter
+from collections.abc import AsyncIterator
 from dataclasses import replace
 
 import pytest
 
 from gatepost.accounts.account import Account
-from gatepost.accounts.verification import ChoosePassword
-from gatepost.database.connection import Database
-from gatepost.errors import BadToken
-from tests.support.clock import MovableClock
-from tests.support.flows import Flows
-from tests.support.postgresql import deadlocks
+from gatepost.accounts.gate import Gate
+from gatepost.database.opening import open_database
+from gatepost.errors import AddressTaken
+from gatepost.outbox.tables import messages
+from tests.support.flows import ADDRESS, Flows
 
-LATER_S = 61  # another message of the same kind may be asked for
+WITHIN_S = 60.0
 
 
 @pytest.fixture
-def everywhere(processes: list[Database], flows: Flows) -> list[Flows]:
-    """The flows in four processes."""
-    return [Flows(replace(flows.gate, database=database)) for database in processes]
+async def everywhere(gate: Gate, database_kind: str, database_url: str) -> AsyncIterator[list[Flows]]:
+    """The flows of every process there may be: two on PostgreSQL, the owner of the file on SQLite."""
+    if database_kind == "sqlite":
+        yield [Flows(gate)]
+        return
+    other = await open_database(database_url, wait_for_owner_s=0)
+    yield [Flows(gate), Flows(replace(gate, database=other))]
+    await other.close()
 
 
-async def test_many_requests_for_a_verification_at_once_promise_one_mail(
-    everywhere: list[Flows], clock: MovableClock
+async def test_a_thousand_registrations_of_one_address_make_one_account_and_one_verification(
+    everywhere: list[Flows],
 ) -> None:
-    """50 in four processes: the account's row is taken before anybody looks whether a mail is on its way."""
-    await everywhere[0].register()
-    await everywhere[0].deliver()
-    clock.move(LATER_S)
-    await asyncio.gather(*(everywhere[number % 4].request_verification() for number in range(50)))
-    states = Counter(row for row in await everywhere[0].outbox() if row[0] == "verification")
-    assert states == {
-        ("verification", "accepted", None): 1,
-        ("verification", "queued", None): 1,
-        ("verification", "cancelled", "waiting"): 49,
-    }
+    """All answered and counted, each with all its rows; nobody but the first causes mail."""
+    async with asyncio.timeout(WITHIN_S):
+        await asyncio.gather(*(everywhere[number % len(everywhere)].register() for number in range(1000)))
+    flows = everywhere[0]
+    (account,) = await flows.accounts()
+    assert (1000, 1000, 1000) == (account["registrations"], len(await flows.candidates()), len(await flows.tokens()))
+    assert {row["account_id"] for row in [*await flows.candidates(), *await flows.tokens()]} == {account["id"]}
+    out = Counter((template, state) for template, state, _ in await flows.outbox())
+    assert {
+        ("verification", "queued"): 1,
+        ("verification", "cancelled"): 999,
+        ("welcome", "queued"): 1,
+        ("welcome", "cancelled"): 999,
+    } == out
+    (good,) = [row["id"] for row in await flows.tokens() if row["voided_at"] is None]
+    assert [good] == [
+        row["token_id"] for row in await flows.rows(messages) if row["state"] == "queued" and row["token_id"]
+    ]
 
 
-async def test_many_requests_for_a_reset_at_once_promise_one_mail(everywhere: list[Flows]) -> None:
-    """The same for a reset, whose request also voids the links before it."""
+async def test_the_owner_of_a_taken_address_is_told_once_by_a_hundred(everywhere: list[Flows]) -> None:
+    """Once a day holds for those who come at the same moment too."""
     await everywhere[0].registered_and_verified()
-    await asyncio.gather(*(everywhere[number % 4].request_reset() for number in range(50)))
-    states = Counter(row[1:] for row in await everywhere[0].outbox() if row[0] == "password_reset")
-    assert states == {("queued", None): 1, ("cancelled", "waiting"): 49}
+    await asyncio.gather(*(everywhere[number % len(everywhere)].register() for number in range(100)))
+    told = Counter(row[1:] for row in await everywhere[0].outbox() if row[0] == "account_exists")
+    assert Counter({("queued", None): 1, ("cancelled", "told_today"): 99}) == told
 
 
-async def test_many_registrations_of_one_address_at_once_promise_one_mail(everywhere: list[Flows]) -> None:
-    """20 in four processes: one account, twenty candidates, one verification on its way."""
-    await asyncio.gather(*(everywhere[number % 4].register(name=f"N{number}") for number in range(20)))
-    assert (1, 20) == (len(await everywhere[0].accounts()), len(await everywhere[0].candidates()))
-    states = Counter(row[1:] for row in await everywhere[0].outbox() if row[0] == "verification")
-    assert states == {("queued", None): 1, ("cancelled", "waiting"): 19}
-
-
-async def test_one_token_redeemed_in_many_processes_at_once_counts_once(everywhere: list[Flows]) -> None:
-    """20 calls: one has the account, the others a bad token; nobody is asked to choose a password."""
-    await everywhere[0].register()
-    token = (await everywhere[0].deliver())["verification"]
-    results = await asyncio.gather(
-        *(everywhere[number % 4].verify(token) for number in range(20)), return_exceptions=True
+async def test_of_a_hundred_that_may_be_told_one_gets_the_account(everywhere: list[Flows]) -> None:
+    """The unique index decides; the others hear that the address is taken and leave no row."""
+    revealing = [Flows(replace(flows.gate, reveal_accounts=True)) for flows in everywhere]
+    asked = (revealing[number % len(revealing)].register() for number in range(100))
+    answers = await asyncio.gather(*asked, return_exceptions=True)
+    assert Counter({AddressTaken: 99, Account: 1}) == Counter(type(answer) for answer in answers)
+    assert (1, 1, 2) == (
+        len(await revealing[0].candidates()),
+        len(await revealing[0].tokens()),
+        len(await revealing[0].outbox()),
     )
-    assert Counter({Account: 1, BadToken: 19}) == Counter(map(type, results))
 
 
-async def test_of_two_tokens_of_one_account_at_once_one_counts(everywhere: list[Flows], clock: MovableClock) -> None:
-    """Two registrations wait, both mails are opened at once with a password: one decides, the other's link is void."""
-    await everywhere[0].register(password="the stranger's password", name="Stranger")
-    first = (await everywhere[0].deliver())["verification"]
-    clock.move(LATER_S)
-    await everywhere[0].register(name="Mira")
-    second = (await everywhere[0].deliver())["verification"]
-    results = await asyncio.gather(
-        *(everywhere[place].verify(token, "a password of mine") for place, token in enumerate((first, second))),
-        return_exceptions=True,
-    )
-    assert Counter({Account: 1, BadToken: 1}) == Counter(map(type, results))
-    assert [] == await everywhere[0].candidates()
-
-
-async def test_a_registration_beside_the_proof_of_its_address_comes_before_it_or_after(everywhere: list[Flows]) -> None:
-    """Either two candidates wait, and a password must be chosen, or the address is taken: nothing in between."""
-    for number in range(10):
-        address = f"mira{number}@example.com"
-        await everywhere[0].register(address)
+async def test_no_registration_slips_past_the_proof_of_its_address(everywhere: list[Flows]) -> None:
+    """However a proof falls among registrations: the owner's password counts, and none of theirs is kept."""
+    for round_number in range(5):
+        email = f"{round_number}.{ADDRESS}"
+        await everywhere[0].register(email)
         token = (await everywhere[0].deliver())["verification"]
-        proved, _ = await asyncio.gather(everywhere[0].verify(token), everywhere[1].register(address, name="Other"))
-        account = next(one for one in await everywhere[0].accounts() if one["email"] == address)
-        waiting = [
-            one
-            for one in await everywhere[0].candidates()
-            if one["account_id"] == account["id"] and one["closed_at"] is None
-        ]
-        if isinstance(proved, ChoosePassword):
-            assert (None, 2) == (account["verified_at"], len(waiting))
-        else:
-            assert [] == waiting
-            assert account["verified_at"] is not None
-
-
-async def test_proofs_and_claims_of_the_same_messages_never_deadlock(
-    everywhere: list[Flows], clock: MovableClock, database_url: str
-) -> None:
-    """A proof cancels the mail and voids the token that the worker claims and renews: both take the mail first.
-
-    PostgreSQL counts the deadlocks it had to break up: none, whichever was first.
-    """
-    addresses = [f"mira{number}@example.com" for number in range(40)]
-    await asyncio.gather(*(everywhere[0].register(address) for address in addresses))
-    proofs = [token for _, token in await everywhere[0].deliver_each() if token is not None]
-    clock.move(LATER_S)
-    await asyncio.gather(
-        *(everywhere[0].request_verification(address) for address in addresses),
-        *(everywhere[0].request_reset(address) for address in addresses),
-    )
-    proved = asyncio.gather(*(everywhere[number % 3].verify(token) for number, token in enumerate(proofs)))
-    claimed = await everywhere[3].claim()
-    assert [Account] * 40 == list(map(type, await proved))
-    claimed += await everywhere[3].claim()
-    assert 40 == sum(one.template == "password_reset" for one, _ in claimed)
-    verifications = Counter(row[1:] for row in await everywhere[0].outbox() if row[0] == "verification")
-    assert 40 == verifications["sending", None] + verifications["cancelled", "superseded"]
-    await asyncio.gather(*(one.gate.database.close() for one in everywhere))
-    if database_url.startswith("postgresql"):
-        assert 0 == await deadlocks(database_url)
+        strangers = [everywhere[number % len(everywhere)].register(email) for number in range(30)]
+        proof = everywhere[-1].verify(token, "the password of the owner")
+        answers = await asyncio.gather(*strangers[:15], proof, *strangers[15:])
+        assert isinstance(answers[15], Account)
+    flows = everywhere[0]
+    assert [(31, True)] * 5 == [
+        (one["registrations"], one["verified_at"] is not None) for one in await flows.accounts()
+    ]
+    assert [] == [row for row in await flows.candidates() if row["closed_at"] is None]

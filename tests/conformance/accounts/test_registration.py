@@ -1,6 +1,5 @@
 """Registration: one transaction, the same answer and rows for everybody, the right mail to the right person."""
 
-import asyncio
 import json
 from collections import Counter
 from typing import Any
@@ -148,20 +147,6 @@ async def test_capital_letters_make_no_second_account(flows: Flows) -> None:
     await flows.register("mira@example.COM")
     (account,) = await flows.accounts()
     assert "Mira@Example.com" == account["email"]
-
-
-async def test_a_thousand_registrations_of_one_address_make_one_account_and_one_verification(flows: Flows) -> None:
-    """All at once, all answered; nobody but the first causes mail."""
-    await asyncio.gather(*(flows.register() for _ in range(1000)))
-    assert 1 == len(await flows.accounts())
-    assert 1000 == len(await flows.candidates())
-    out = Counter((template, state) for template, state, _ in await flows.outbox())
-    assert {
-        ("verification", "queued"): 1,
-        ("verification", "cancelled"): 999,
-        ("welcome", "queued"): 1,
-        ("welcome", "cancelled"): 999,
-    } == out
 
 
 async def test_where_accounts_may_be_revealed_the_account_comes_back(revealing: Flows) -> None:
