@@ -6,7 +6,6 @@ It has a task of its own, so that it goes on while every slot is busy and the cl
 import asyncio
 import contextlib
 from collections.abc import Callable
-from typing import TypeVar
 
 from sqlalchemy import Connection
 
@@ -17,8 +16,9 @@ from gatepost.outbox.give_back import RECOVERED_AT_ONCE, Recovered, recover
 from gatepost.outbox.workers import beat, enlist, leave, strike_out_dead
 
 AFTER_FAILURE_S = 1.0
-
-T = TypeVar("T")
+# Who could not beat for so long itself cannot tell the dead from those who could not either: the database was away.
+# They have until the next beat to give theirs.
+BLIND_AFTER_S = 15.0
 
 
 class Heartbeat:
@@ -38,6 +38,7 @@ class Heartbeat:
         self._slots = slots
         self._every_s = every_s
         self._revived = revived
+        self._beaten_at = float("-inf")
         self._stopping = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
@@ -48,9 +49,25 @@ class Heartbeat:
             TryLater: the row could not be written.
         """
         await self._enlist()
-        await self._recover()
+        await self._recover(strike_out=True)
         if self._desk.database.shared:
             self._task = asyncio.create_task(self._run(), name="gatepost-heartbeat")
+
+    async def beat(self) -> None:
+        """Say that this worker lives, then see to what others left who do not.
+
+        Raises:
+            TryLater: the database takes no writes.
+        """
+        since_s = self._desk.clock.monotonic() - self._beaten_at
+        # Alone in its transaction: nothing that fails besides may make a living worker look dead.
+        if await self._desk.database.write(lambda tx: beat(tx, self._owner)):
+            self._beaten_at = self._desk.clock.monotonic()
+        else:
+            await self._enlist()
+            self._desk.events.emit(WorkerRevived(owner=self._owner))
+            self._revived()
+        await self._recover(strike_out=since_s < BLIND_AFTER_S)
 
     async def stop(self) -> None:
         """Beat no more and leave: what is still owned, because it could not be given back, is recovered by others."""
@@ -66,30 +83,23 @@ class Heartbeat:
         wait_s = self._every_s
         while not await self._stopped_within(wait_s):
             try:
-                await self._beat()
-                await self._recover()
+                await self.beat()
             except Exception as error:  # whatever happened, the next beat must come
                 wait_s = min(AFTER_FAILURE_S, self._every_s)
                 self._failed(error, wait_s)
             else:
                 wait_s = self._every_s
 
-    async def _beat(self) -> None:
-        # Alone in its transaction: nothing that fails besides may make a living worker look dead.
-        if not await self._desk.database.write(lambda tx: beat(tx, self._owner)):
-            await self._enlist()
-            self._desk.events.emit(WorkerRevived(owner=self._owner))
-            self._revived()
-
     async def _enlist(self) -> None:
         alone = not self._desk.database.shared
         self._tell(await self._desk.database.write(lambda tx: enlist(tx, self._owner, self._slots, alone=alone)))
+        self._beaten_at = self._desk.clock.monotonic()
 
-    async def _recover(self) -> None:
+    async def _recover(self, *, strike_out: bool) -> None:
         now_ms = self._desk.clock.now_ms()
 
         def work(tx: Connection) -> tuple[list[str], Recovered]:
-            return strike_out_dead(tx), recover(tx, now_ms)
+            return strike_out_dead(tx) if strike_out else [], recover(tx, now_ms)
 
         while True:
             dead, found = await self._desk.database.write(work)
@@ -110,6 +120,5 @@ class Heartbeat:
             self._desk.events.emit(WorkerFoundDead(owner=owner))
 
     def _failed(self, error: Exception, retry_in_s: float) -> None:
-        self._desk.events.emit(
-            WorkerFailed(error=str(error) if isinstance(error, TryLater) else repr(error), retry_in_s=retry_in_s)
-        )
+        said = str(error) if isinstance(error, TryLater) else repr(error)
+        self._desk.events.emit(WorkerFailed(error=said, retry_in_s=retry_in_s))

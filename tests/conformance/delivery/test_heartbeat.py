@@ -7,14 +7,16 @@ import pytest
 from sqlalchemy import Connection, delete
 
 from gatepost.database.connection import Database, Work
-from gatepost.delivery.heartbeat import Heartbeat
+from gatepost.delivery.heartbeat import BLIND_AFTER_S, Heartbeat
 from gatepost.errors import DatabaseUnavailable
 from gatepost.events import MessageAccepted, MessagesRecovered, WorkerFailed, WorkerRevived
 from gatepost.outbox.enqueue import enqueue
 from gatepost.outbox.tables import workers
+from gatepost.outbox.workers import DEAD_AFTER_S, enlist
 from gatepost.testing import Hang, Step, SubmissionServer
-from tests.support.delivery import SHORT_S, beats, reached, wait, worker_on
-from tests.support.outbox import draft, enlisted, enqueue_all
+from tests.support.clock import MovableClock
+from tests.support.delivery import NEVER_S, SHORT_S, beats, reached, wait, worker_on
+from tests.support.outbox import beat_ago, draft, enlisted, enqueue_all
 
 pytestmark = pytest.mark.parametrize("database_kind", ["postgresql"])
 
@@ -70,6 +72,28 @@ async def test_a_stopped_worker_leaves_although_its_heart_was_just_beating(
         await beats(database, "quick", 1)
         await heart.stop()
         assert {} == await enlisted(database)
+
+
+async def test_after_an_outage_the_living_have_the_time_to_beat(
+    database: Database, server: SubmissionServer, clock: MovableClock
+) -> None:
+    """Who could not beat for long strikes nobody out with its first beat: the others could not either."""
+    heart = Heartbeat(
+        worker_on(database, server, "first", clock=clock).desk,
+        owner="first",
+        slots=1,
+        every_s=NEVER_S,
+        revived=lambda: None,
+    )
+    await heart.start()
+    await database.write(lambda tx: enlist(tx, "second", 1, alone=False))
+    await beat_ago(database, "second", DEAD_AFTER_S)
+    clock.move(BLIND_AFTER_S)
+    await heart.beat()
+    assert ["first", "second"] == sorted(await enlisted(database))
+    await heart.beat()
+    assert ["first"] == list(await enlisted(database))
+    await heart.stop()
 
 
 async def test_a_claim_that_took_effect_after_its_connection_broke_is_found(

@@ -45,7 +45,8 @@ async def test_beside_others_only_the_dead_are_struck_out(database: Database) ->
         await _enlist(database, owner)
     await beat_ago(database, "dead", DEAD_AFTER_S)
     await beat_ago(database, "late", DEAD_AFTER_S - 5)
-    assert ["dead"] == await _enlist(database, "new")
+    assert [] == await _enlist(database, "new")
+    assert ["dead"] == await database.write(strike_out_dead)
     assert ["fresh", "late", "new"] == sorted(await enlisted(database))
 
 
