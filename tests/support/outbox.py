@@ -1,5 +1,6 @@
 """Messages and workers as the tests of the outbox write and read them."""
 
+import time
 import uuid
 from typing import Any
 
@@ -57,3 +58,10 @@ async def beat_ago(database: Database, owner: str, seconds: float) -> None:
     """Let a worker's last beat be so many seconds older than it was."""
     earlier = update(workers).where(workers.c.owner == owner).values(beat_at=workers.c.beat_at - int(seconds * 1000))
     await database.write(lambda tx: tx.execute(earlier).rowcount)
+
+
+def next_millisecond() -> None:
+    """Wait for the clock's next millisecond: ids made from now on sort after those made before."""
+    now = time.time_ns() // 1_000_000
+    while time.time_ns() // 1_000_000 == now:
+        pass
