@@ -91,12 +91,13 @@ class Cluster(Server):
     Args:
         home: an empty folder for everything.
         durable: sync to the disk. Without it a kill loses nothing, and a power cut everything.
+        follows: the server it is a hot standby of.
         settings: more of postgresql.conf.
     """
 
     _strategy = "STRATEGY file_copy"  # four times as quick as the default for the small databases of tests
 
-    def __init__(self, home: Path, durable: bool, settings: dict[str, str]) -> None:
+    def __init__(self, home: Path, durable: bool, follows: "Cluster | None", settings: dict[str, str]) -> None:
         self._home = home
         self._who, self._binaries = _who_and_what(home)
         self.data = home / "data"
@@ -111,10 +112,11 @@ class Cluster(Server):
         }
         self._process: subprocess.Popen[bytes] | None = None
         super().__init__(f"postgresql://postgres@127.0.0.1:{port}/postgres")
-        initdb = [self._binaries / "initdb", "-D", self.data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "-N"]
-        subprocess.run(
-            [*initdb, "--locale=C"], check=True, stdout=subprocess.DEVNULL, cwd="/", **self._who
-        )  # -N: no sync, the folder is new
+        if follows is None:
+            encoding = ("-E", "UTF8", "--locale=C")
+            self._run("initdb", "-D", self.data, "-U", "postgres", "-A", "trust", *encoding, "--no-sync")
+        else:
+            self._run("pg_basebackup", "-D", self.data, "-d", follows.url, "-R", "-c", "fast", "--no-sync")
 
     @property
     def pid(self) -> int:
@@ -154,20 +156,28 @@ class Cluster(Server):
         self.stop(immediate=immediate)
         self.start()
 
+    def _run(self, program: str, *arguments: str | Path) -> None:
+        subprocess.run(
+            [self._binaries / program, *arguments], check=True, stdout=subprocess.DEVNULL, cwd="/", **self._who
+        )
+
     def _is_ready(self) -> bool:
-        with contextlib.suppress(FileNotFoundError, IndexError):
+        with contextlib.suppress(FileNotFoundError, IndexError, ValueError):
             lines = (self.data / "postmaster.pid").read_text().splitlines()
             return int(lines[0]) == self.pid and lines[_STATUS_LINE].strip() == "ready"
         return False
 
 
 @contextlib.contextmanager
-def cluster(durable: bool = False, *, folder: Path | None = None, **settings: str) -> Iterator[Cluster]:
+def cluster(
+    durable: bool = False, *, folder: Path | None = None, follows: Cluster | None = None, **settings: str
+) -> Iterator[Cluster]:
     """A running server of our own; give `durable` wherever a crash of the machine or a speed matters.
 
     Args:
         durable: sync to the disk.
         folder: where its own folder is made, if not among the temporary files.
+        follows: the server it is a hot standby of.
         settings: more of postgresql.conf.
 
     Raises:
@@ -179,7 +189,7 @@ def cluster(durable: bool = False, *, folder: Path | None = None, **settings: st
     )
     server = None
     try:
-        server = Cluster(home, durable, settings)
+        server = Cluster(home, durable, follows, settings)
         server.start()
         yield server
     finally:

@@ -128,9 +128,9 @@ class PostgresqlReader:
 
 
 def _lines(sessions: Sessions, number: int, *, reading: bool) -> Lines:
-    what = "read" if reading else "write"
-    engine = line_engine(sessions, what)
-    return Lines([Line(engine, sessions, reading=reading) for _ in range(number)], sessions, what)
+    engine = line_engine(sessions, reading=reading)
+    lines = [Line(engine, sessions, reading=reading) for _ in range(number)]
+    return Lines(lines, sessions, "read" if reading else "write")
 
 
 def _trouble(connection: Connection) -> str | None:

@@ -7,6 +7,7 @@ unchanged.
 import asyncpg
 from sqlalchemy.exc import DBAPIError
 
+from gatepost.database.postgresql_session import ServerUnfit
 from gatepost.errors import DatabaseUnavailable
 
 # Nothing of the transaction is left, and another run of it may succeed.
@@ -26,7 +27,6 @@ _WAYS_OUT = {
     "25P04": "a transaction took too long and was ended by the server",
     "28": "it refuses this user; see user name and password in GATEPOST_DATABASE_URL and the server's pg_hba.conf",
     "3D000": "there is no such database; create it, or correct GATEPOST_DATABASE_URL",
-    "3F000": "this user may not use the schema gatepost; the user in GATEPOST_DATABASE_URL must own it",
     "42501": "this user may not do that; the user in GATEPOST_DATABASE_URL must own the schema gatepost",
     "53100": "its disk is full; free some space, a running service then recovers by itself",
     "53300": "it has too many connections; raise its max_connections, or lower GATEPOST_DATABASE_CONNECTIONS",
@@ -73,7 +73,9 @@ def is_read_only(error: BaseException) -> bool:
 
 
 def may_pass(error: BaseException) -> bool:
-    """Say whether a failure to connect is one that time may heal: away, starting, or full."""
+    """Say whether a failure to connect is one that time may heal: away, starting, full, or changing places."""
+    if isinstance(error, ServerUnfit):
+        return error.may_pass
     code = sqlstate(error)
     return code is None or code in (_STARTING, _TOO_MANY) or code.startswith(("08", "57"))
 
@@ -92,6 +94,8 @@ def unavailable(name: str, error: BaseException) -> DatabaseUnavailable:
 
 def way_out(error: BaseException) -> str:
     """One clause that says what is wrong and what to do, ending with the server's own words."""
+    if isinstance(error, ServerUnfit):
+        return str(error)
     original = getattr(error, "orig", None) or error
     code = sqlstate(error)
     advice = _AWAY if code is None else _advice(code) or "the database failed"

@@ -45,15 +45,15 @@ class RunAgain(Exception):
         self.others = others
 
 
-def line_engine(sessions: Sessions, part: str) -> AsyncEngine:
-    """An engine that opens connections for lines; `part` is shown in pg_stat_activity."""
+def line_engine(sessions: Sessions, *, reading: bool) -> AsyncEngine:
+    """An engine that opens connections for lines; see `Line`."""
     engine = create_async_engine(
         "postgresql+asyncpg://",
         poolclass=NullPool,
         isolation_level="AUTOCOMMIT",
         hide_parameters=True,
         connect_args={
-            "async_creator_fn": sessions.opener(part),
+            "async_creator_fn": sessions.opener("read" if reading else "write", reading=reading),
             "prepared_statement_cache_size": _STATEMENTS_KEPT,
         },
     )
@@ -144,9 +144,7 @@ class Line:
                 refuse_endings(self._connection.sync_connection)
             self.stale = False
             await self._begin()
-        except ServerUnfit as unfit:
-            raise DatabaseUnavailable(f"{self._name}: {unfit}") from unfit
-        except (*LINE_ERRORS, DBAPIError) as error:
+        except (*LINE_ERRORS, DBAPIError, ServerUnfit) as error:
             await self._drop()
             if may_pass(error):
                 raise RunAgain(error, away=True) from error

@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
@@ -32,6 +33,8 @@ class Patience:
 # What asyncpg and the network raise where no answer comes, or one that says no.
 LINE_ERRORS = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
 
+_FILES = ("passfile", "sslcert", "sslcrl", "sslkey", "sslrootcert")
+
 # In one round trip: what this server is, and synchronous_commit pinned to what it is now, so that a later change by
 # its administrator meets new sessions (which refuse `off`) and not this one.
 _CHECK = """SELECT
@@ -42,7 +45,15 @@ _CHECK = """SELECT
 
 
 class ServerUnfit(Exception):
-    """The server answered and may not be written to as it is; the text says why and what to do."""
+    """The server answered and may not be written to as it is; the text says why and what to do.
+
+    Args:
+        may_pass: it takes no writes now, which is so for a while when servers change places.
+    """
+
+    def __init__(self, text: str, *, may_pass: bool = False) -> None:
+        super().__init__(text)
+        self.may_pass = may_pass
 
 
 class Sessions:
@@ -52,6 +63,8 @@ class Sessions:
         name: for errors: database and hosts, no login.
         masked_url: for logs.
         patience: how long is waited for what.
+        files: the files that the URL names, with the names of their options.
+        has_several_hosts: another one may take writes where one does not.
         away: a work gave up because no server was there, and none has been since: nobody waits for it now.
     """
 
@@ -63,28 +76,32 @@ class Sessions:
         what = unquote(parts.path.lstrip("/")) or query.get("dbname", query.get("database", ["of this user"]))[-1]
         self.name = f"PostgreSQL database {what} on {unquote(where)}"
         self.masked_url = masked_url(url)
+        self.files = [(name, Path(query[name][-1])) for name in _FILES if name in query]
         self.patience = patience
         self.away = False
         self._url = url
-        self._hosts = [_place(host) for host in hosts.split(",")] if "," in hosts else [{}]
+        self.has_several_hosts = "," in hosts
+        self._hosts = [_place(host) for host in hosts.split(",")] if self.has_several_hosts else [{}]
 
-    async def open(self, part: str, *, bounded: bool = True) -> Any:
+    async def open(self, part: str, *, reading: bool = False, bounded: bool = True) -> Any:
         """Open and check a session, and return asyncpg's connection.
 
-        A host that is away, is a standby or takes no writes is passed over while there is another. The one that was
-        good comes first the next time: asyncpg would wait for a dead one at every connection.
+        A host that is away or takes no writes is passed over while there is another. The one that was good comes first
+        the next time: asyncpg would wait for a dead one at every connection.
 
         Args:
             part: what it is for; shown in pg_stat_activity.
+            reading: a host that takes no writes will do where there is no better one.
             bounded: False for migrations, which may take their time.
 
         Raises:
-            ServerUnfit: no host may be written to as it is.
+            ServerUnfit: no host will do as it is.
             LINE_ERRORS: whatever asyncpg and the network raised for the last host.
         """
-        for place in list(self._hosts):
+        tries = [(place, True) for place in self._hosts] + [(place, False) for place in self._hosts if reading]
+        for place, writing in tries:
             try:
-                connection = await self._open(part, place, bounded)
+                connection = await self._open(part, place, writing, bounded)
             except (*LINE_ERRORS, ServerUnfit) as error:
                 failure = error
                 continue
@@ -94,15 +111,15 @@ class Sessions:
             return connection
         raise failure
 
-    def opener(self, part: str, *, bounded: bool = True) -> Callable[..., Awaitable[Any]]:
+    def opener(self, part: str, *, reading: bool = False, bounded: bool = True) -> Callable[..., Awaitable[Any]]:
         """Return `open` in the form SQLAlchemy asks for: it adds arguments from a URL we do not use."""
 
         async def opened(*_: object, **__: object) -> Any:
-            return await self.open(part, bounded=bounded)
+            return await self.open(part, reading=reading, bounded=bounded)
 
         return opened
 
-    async def _open(self, part: str, place: Mapping[str, Any], bounded: bool) -> Any:
+    async def _open(self, part: str, place: Mapping[str, Any], writing: bool, bounded: bool) -> Any:
         connection = await asyncpg.connect(
             self._url,
             **place,
@@ -111,7 +128,10 @@ class Sessions:
             server_settings=self._settings(part, bounded),
         )
         try:
-            refuse_unfit(await connection.fetchrow(_CHECK, timeout=self.patience.connect_s))
+            server = await connection.fetchrow(_CHECK, timeout=self.patience.connect_s)
+            refuse_too_old(server)
+            if writing:
+                refuse_unfit(server)
         except BaseException:
             connection.terminate()
             raise
@@ -144,16 +164,23 @@ def _place(host: str) -> dict[str, Any]:
     return {"host": unquote(name).strip("[]"), "port": int(port or 5432)}
 
 
-def refuse_unfit(server: Mapping[str, Any]) -> None:
-    """Raise ServerUnfit unless what is committed there can be relied on; `server` is the row of the check."""
+def refuse_too_old(server: Mapping[str, Any]) -> None:
+    """Raise ServerUnfit unless `server`, a row of the check, has a version we know."""
     if server["version"] < OLDEST_VERSION:
         raise ServerUnfit(f"it is version {server['version']}; Gatepost needs PostgreSQL {OLDEST_VERSION} or newer")
+
+
+def refuse_unfit(server: Mapping[str, Any]) -> None:
+    """Raise ServerUnfit unless `server`, a row of the check, takes writes and keeps what is committed."""
     if server["in_recovery"]:
-        raise ServerUnfit("it is a standby, which takes no writes; name the primary in GATEPOST_DATABASE_URL, or both")
+        raise ServerUnfit(
+            "it is a standby, which takes no writes; name the primary in GATEPOST_DATABASE_URL, or both", may_pass=True
+        )
     if server["read_only"]:
         raise ServerUnfit(
             "it takes no writes: default_transaction_read_only is on there; set it to off, or name the primary in"
-            " GATEPOST_DATABASE_URL"
+            " GATEPOST_DATABASE_URL",
+            may_pass=True,
         )
     if server["synchronous_commit"] == "off":
         raise ServerUnfit(

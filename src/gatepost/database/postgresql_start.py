@@ -26,29 +26,45 @@ _MIGRATION_LOCK = 0x6761_7465_706F_7374  # "gatepost"
 OnWaiting = Callable[[str], None] | None
 
 
-async def first_connection(sessions: Sessions, part: str, *, wait_s: float, on_waiting: OnWaiting) -> Any:
+async def _first_connection(
+    sessions: Sessions, part: str, *, wait_s: float = 0, on_waiting: OnWaiting = None, reading: bool = False
+) -> Any:
     """Open a connection without time limits, waiting for a server that is away or starting.
 
     Raises:
         StartRefused: with the reason and the way out.
     """
+    _refuse_missing_files(sessions)
     give_up_at = time.monotonic() + wait_s
     pause_s = 0.05
     told = on_waiting is None
     while True:
         try:
-            return await sessions.open(part, bounded=False)
-        except ServerUnfit as unfit:
-            raise StartRefused(f"cannot use the {sessions.name}: {unfit}.") from unfit
-        except LINE_ERRORS as error:
+            return await sessions.open(part, reading=reading, bounded=False)
+        except (*LINE_ERRORS, ServerUnfit) as error:
             left_s = give_up_at - time.monotonic()
-            if isinstance(error, ssl.SSLError | asyncpg.ClientConfigurationError) or not may_pass(error) or left_s <= 0:
+            if left_s <= 0 or not _is_worth_waiting(error, sessions):
                 raise StartRefused(f"cannot use the {sessions.name}: {way_out(error)}.") from error
             if not told and on_waiting is not None:
                 told = True
                 on_waiting(f"waiting up to {wait_s:g} s for the {sessions.name}: {way_out(error)}")
         await asyncio.sleep(min(left_s, pause_s * random.uniform(0.5, 1)))  # noqa: S311
         pause_s = min(_LONGEST_PAUSE_S, 2 * pause_s)
+
+
+def _refuse_missing_files(sessions: Sessions) -> None:
+    # asyncpg would fail at each of these as if no server were there, or go on without a word.
+    for option, path in sessions.files:
+        if not path.is_file():
+            raise StartRefused(
+                f"cannot use the {sessions.name}: {option} in GATEPOST_DATABASE_URL names {path}, which is no file."
+            )
+
+
+def _is_worth_waiting(error: Exception, sessions: Sessions) -> bool:
+    if isinstance(error, ssl.SSLError | asyncpg.ClientConfigurationError):
+        return False
+    return may_pass(error) and (sessions.has_several_hosts or not isinstance(error, ServerUnfit))
 
 
 async def migrated(sessions: Sessions, *, wait_s: float, on_waiting: OnWaiting) -> tuple[str, ...]:
@@ -58,7 +74,7 @@ async def migrated(sessions: Sessions, *, wait_s: float, on_waiting: OnWaiting) 
         SchemaTooNew: a later version migrated this database.
         StartRefused: with the reason and the way out.
     """
-    driver = await first_connection(sessions, "migrate", wait_s=wait_s, on_waiting=on_waiting)
+    driver = await _first_connection(sessions, "migrate", wait_s=wait_s, on_waiting=on_waiting)
     try:
         if await _revision(driver, sessions) != head_revision():
             await _lock(driver, sessions, on_waiting)
@@ -79,7 +95,7 @@ async def opened_for_reading(sessions: Sessions) -> None:
     Raises:
         StartRefused: it is away, refuses the login, or has another schema revision.
     """
-    driver = await first_connection(sessions, "read", wait_s=0, on_waiting=None)
+    driver = await _first_connection(sessions, "read", reading=True)
     try:
         revision = await _revision(driver, sessions)
     finally:
@@ -92,6 +108,13 @@ async def opened_for_reading(sessions: Sessions) -> None:
 
 
 async def _revision(driver: Any, sessions: Sessions) -> str | None:
+    # Without this right the search path would skip the schema, and the tables would be made as temporary ones.
+    if await driver.fetchval("SELECT has_schema_privilege(to_regnamespace($1), 'USAGE')", SCHEMA) is False:
+        user = await driver.fetchval("SELECT quote_ident(current_user)")
+        raise StartRefused(
+            f"cannot use the schema {SCHEMA} in the {sessions.name}, which is somebody else's: let an administrator run"
+            f" `ALTER SCHEMA {SCHEMA} OWNER TO {user}` there, or name its owner in GATEPOST_DATABASE_URL."
+        )
     if not await driver.fetchval("SELECT to_regclass('alembic_version') IS NOT NULL"):
         return None
     revision: str | None = await driver.fetchval("SELECT version_num FROM alembic_version")
