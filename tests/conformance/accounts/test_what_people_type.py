@@ -1,0 +1,64 @@
+"""Whatever a person types is refused with a reason or stored: no character is a bug of one database."""
+
+import contextlib
+
+import pytest
+
+from gatepost.errors import BadToken, InvalidInput
+from tests.support.flows import PASSWORD, Flows
+
+ODD = (
+    "\x00",
+    "a\x00b",
+    "\ud800",
+    "a\udfffb",
+    "\ufffe\uffff",
+    "\u202e\u0000\ud83d",
+    "😀" * 40,
+    "'; DROP TABLE accounts; --",
+)
+
+
+async def test_a_name_of_any_characters_is_stored(flows: Flows) -> None:
+    """What cannot be printed is left out; the registration counts."""
+    for number, odd in enumerate(ODD):
+        await flows.register(f"mira{number}@example.com", name=odd)
+    names = [account["name"] for account in await flows.accounts()]
+    assert len(ODD) == len(names)
+    assert [] == [name for name in names if name is not None and not name.isprintable()]
+
+
+async def test_an_address_of_any_characters_is_stored_or_refused(flows: Flows) -> None:
+    """What nobody can write to is the person's mistake, and said to be one, in each of the flows."""
+    refused = 0
+    for odd in ODD:
+        for call in (flows.register, flows.request_verification, flows.request_reset):
+            for address in (f"{odd}@example.com", f"mira@{odd}.com"):
+                try:
+                    await call(address)
+                except InvalidInput:
+                    refused += 1
+    assert refused == 2 * 3 * len(ODD)
+
+
+async def test_a_password_of_any_characters_counts_or_is_refused(flows: Flows) -> None:
+    """Only its hash is stored; half a character has no bytes to hash."""
+    for odd in ODD:
+        with contextlib.suppress(InvalidInput):
+            await flows.register(password=odd + PASSWORD)
+    assert 5 == len(await flows.candidates())
+
+
+async def test_a_locale_of_any_characters_is_refused(flows: Flows) -> None:
+    """A language tag is ASCII."""
+    for odd in ODD:
+        with pytest.raises(InvalidInput):
+            await flows.register(locale=odd)
+
+
+async def test_a_token_of_any_kind_is_a_bad_token(flows: Flows) -> None:
+    """It never reaches the database as text."""
+    for odd in (*ODD, "\x00" * 64, "A" * 64, 7, None, ["x"]):
+        for redeem in (flows.verify, flows.reset):
+            with pytest.raises(BadToken):
+                await redeem(odd)
