@@ -251,7 +251,7 @@ class MessagesRecovered(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class MessagesPruned(Event):
-    """Old rows about addresses without an account were deleted."""
+    """Old rows that nobody needs any more were deleted."""
 
     count: int
 

@@ -23,7 +23,7 @@ from gatepost.database.upsert import insert_or
 from gatepost.errors import IdempotencyKeyReused
 
 KEPT_S = 24 * 3600
-PRUNE_BATCH = 5000  # small rows, and as many as there were keyed registrations
+PRUNE_BATCH = 500
 _KEPT_MS = KEPT_S * 1000
 
 

@@ -202,14 +202,17 @@ class Worker:
         return len(open_attempts)
 
     async def _do_chores(self) -> None:
-        if self._desk.clock.monotonic() - self._chores_done < CHORES_EVERY_S:
+        now = self._desk.clock.monotonic()
+        if now - self._chores_done < CHORES_EVERY_S:
             return
-        now_ms = self._desk.clock.now_ms()
+        now_ms, found = self._desk.clock.now_ms(), 0
         for chore in self._chores:
             count = await self._desk.database.write(partial(chore, now_ms=now_ms))
             if count:
                 self._desk.events.emit(MessagesPruned(count=count))
-        self._chores_done = self._desk.clock.monotonic()
+            found += count
+        if not found:  # else there may be more than a batch: after the next claim, not in ten minutes
+            self._chores_done = now
 
     async def _failed(self, error: str) -> None:
         self._astray = True

@@ -1,9 +1,11 @@
 """The worker against a real SMTP server: what it does with what the server says, and how it stops."""
 
+import asyncio
 from collections.abc import Callable, Mapping
 from typing import TypeVar
 
 import pytest
+from sqlalchemy import Connection
 
 from gatepost.database.connection import Database, Work
 from gatepost.delivery import attempt, worker
@@ -27,7 +29,7 @@ from gatepost.signals import StopSign
 from gatepost.testing import Drop, Hang, Refuse, Step, SubmissionServer
 from gatepost.transport.transport import Envelope
 from tests.support.clock import MovableClock
-from tests.support.delivery import Delivery, reached, smtp_to, wait
+from tests.support.delivery import DEADLINE_S, Delivery, reached, smtp_to, wait
 
 T = TypeVar("T")
 
@@ -285,14 +287,20 @@ async def test_what_a_dead_process_left_goes_out_after_the_start(
 async def test_chores_are_done_at_the_start_and_every_ten_minutes(
     database: Database, server: SubmissionServer, clock: MovableClock
 ) -> None:
-    """Old rows are deleted beside the mail, in transactions of their own."""
-    delivery = Delivery(database, smtp_to(server.port), clock, chores=(lambda tx, now_ms: 3,))
-    async with delivery.running():
-        await delivery.wait_for(MessagesPruned, 1)
-        clock.move(601)
-        delivery.ring.ring()
-        await delivery.wait_for(MessagesPruned, 2)
-    assert [3, 3] == [event.count for event in delivery.of(MessagesPruned)]
+    """Old rows are deleted beside the mail, in transactions of their own, batch by batch until none are left."""
+    batches, loop, looked = [500, 3, 0, 7, 0], asyncio.get_running_loop(), asyncio.Semaphore(0)
+
+    def chore(tx: Connection, now_ms: int) -> int:
+        loop.call_soon_threadsafe(looked.release)
+        return batches.pop(0)
+
+    delivery = Delivery(database, smtp_to(server.port), clock, chores=(chore,))
+    async with asyncio.timeout(DEADLINE_S), delivery.running():
+        for look in range(5):
+            clock.move(601 if look == 3 else 0)
+            delivery.ring.ring()
+            await looked.acquire()
+    assert ([500, 3, 7], []) == ([event.count for event in delivery.of(MessagesPruned)], batches)
 
 
 async def test_a_stolen_claim_is_noticed_before_the_content(
