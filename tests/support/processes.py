@@ -20,7 +20,10 @@ from gatepost.cli import main
 from tests.support.loop_watch import LoopWatch
 
 _FORKS = multiprocessing.get_context("forkserver")
-_FORKS.set_forkserver_preload([__name__])
+# With what a start imports late: the driver of PostgreSQL, and Alembic.
+_FORKS.set_forkserver_preload([__name__, "gatepost.database.postgresql", "gatepost.database.upgrade"])
+# An exit code can be read once: two threads may wait for it, and every start looks at all children first.
+_ASKING = threading.Lock()
 
 
 class Process(Protocol):
@@ -76,19 +79,19 @@ class Forked:
     ) -> None:
         given = (arguments, environment(settings), str(folder), DupFd(output), loop_watch)
         self._process = _FORKS.Process(target=_become_gatepost, args=given, daemon=True)
-        self._asking = threading.Lock()  # its exit code can be read once, and two threads may wait for it
-        self._process.start()
+        with _ASKING:
+            self._process.start()
         assert self._process.pid is not None
         self.pid = self._process.pid
 
     def send(self, number: int) -> None:
-        with self._asking:
+        with _ASKING:
             if self._process.exitcode is None:
                 os.kill(self.pid, number)
 
     def wait(self, timeout_s: float) -> int | None:
         multiprocessing.connection.wait([self._process.sentinel], timeout_s)
-        with self._asking:
+        with _ASKING:
             return self._process.exitcode
 
 

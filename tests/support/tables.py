@@ -64,9 +64,13 @@ class PostgresqlTables:
     Args:
         url: as the programs get it.
         admin_url: of the same database, for a role that may do everything.
+
+    Attributes:
+        name: of the database.
     """
 
     def __init__(self, url: str, admin_url: str) -> None:
+        self.name = admin_url.rpartition("/")[2]
         self.url = url
         self.admin_url = admin_url
 
