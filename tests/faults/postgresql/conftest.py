@@ -26,7 +26,7 @@ def cluster() -> Iterator[Cluster]:
 
 @pytest.fixture
 def shared(cluster: Cluster) -> Iterator[PostgresqlTables]:
-    """An empty database, for several programs; dropped afterwards, because after a crash PostgreSQL syncs every file."""
+    """An empty database, for several programs; dropped afterwards: after a crash PostgreSQL syncs every file."""
     made = new_database(cluster)
     yield made
     run_apart(cluster.drop_database(made.name))
