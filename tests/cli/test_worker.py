@@ -63,7 +63,7 @@ def test_on_sqlite_a_worker_beside_a_service_is_refused_at_once(tmp_path: Path) 
 
 def test_on_sqlite_a_service_without_a_worker_is_refused(tmp_path: Path) -> None:
     """Nobody else could send: a sentence with the way out, and nothing was made."""
-    refused = gatepost(tmp_path, "serve", "--no-worker", PORT=free_port())
+    refused = process(tmp_path, "serve", "--no-worker", PORT=free_port())
     assert (refused.returncode, refused.stdout) == (2, "")
     assert "leave out --no-worker" in refused.stderr
     assert "postgresql://" in refused.stderr
