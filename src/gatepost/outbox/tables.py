@@ -22,6 +22,7 @@ def _in(column: str, states: "frozenset[State] | type[State]") -> str:
 
 # Written out instead of bound: SQLite uses a partial index only where the query shows the index's own condition.
 IS_WAITING = text(_in("state", WAITING))
+MAY_BE_CANCELLED = text(_in("state", WAITING | {State.HELD}))
 IS_UNKNOWN_AND_DUE_LATER = text("state = 'unknown' AND due_at IS NOT NULL")
 IS_IN_FLIGHT = text("owner IS NOT NULL")
 WAS_MEANT_TO_GO_OUT = text("state <> 'cancelled'")
@@ -168,4 +169,6 @@ WHEN (NOT ({_in("NEW.state", BIRTHS)}))
 $$BEGIN PERFORM pg_notify('{BELL}', ''); RETURN NULL; END$$""",
     """CREATE TRIGGER messages_bell AFTER INSERT OR UPDATE OF state ON messages FOR EACH ROW
 WHEN (NEW.state = 'queued') EXECUTE FUNCTION messages_ring()""",
+    # A queue changes every row several times: without it the index of what is due would fill up with dead entries.
+    "ALTER TABLE messages SET (autovacuum_vacuum_scale_factor = 0.02, autovacuum_analyze_scale_factor = 0.02)",
 )
