@@ -38,7 +38,7 @@ def health_router(context: WebContext) -> APIRouter:
     @router.head("/readyz", include_in_schema=False)
     @router.get("/readyz", summary="Work may come", responses=documented("not_ready"))
     async def get_readyz() -> Ready:
-        """Not while stopping, nor while the database cannot be read or lacks a migration, or its worker does not run."""
+        """Not while stopping, nor while the database cannot be read, lacks a migration or the worker does not run."""
         reasons = await context.readiness()
         if reasons:
             raise refused("not_ready", reasons=tuple(reasons))
