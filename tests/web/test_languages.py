@@ -40,6 +40,7 @@ CHOSEN = {
     "de-DE, *;q=0.5": "en",
     "*": "en",
     "zh;q=0.5, *": "en",
+    "en;q=0.5, *": "zh-CN",
     # Readers of traditional Chinese are not given the simplified one, also not by the tail their browser adds.
     "zh-TW": None,
     "zh-Hant": None,
@@ -93,6 +94,7 @@ def test_what_comes_after_the_bounds_is_not_read():
     """The first 32 ranges and 1,024 characters count; half a range at the end does not."""
     assert negotiate(",".join(["fr"] * (MAX_RANGES - 1) + ["zh"])) == "zh-CN"
     assert negotiate(",".join(["fr"] * MAX_RANGES + ["zh"])) is None
+    assert negotiate("fr," + " " * 1021 + "zh") is None
     assert negotiate("en;q=0.1," + "x" * 1013 + "zh,") == "en"
     assert negotiate("en;q=0.1," + " " * 1013 + "zh-TW") == "en"
 
@@ -175,6 +177,14 @@ def test_a_body_that_names_its_language_is_answered_in_it(path):
         .post(path, json={"locale": "zh-CN", "password": 5, "email": 5}, headers={"accept-language": "en"})
     )
     assert (answer.status_code, answer.headers["content-language"]) == (422, "zh-CN")
+
+
+@pytest.mark.parametrize(("query", "language"), [("en", "en"), ("zh", "zh-CN"), ("fr", "zh-CN"), ("", "zh-CN")])
+def test_the_query_comes_before_the_body(query, language):
+    """Where it names no language of ours, the body is asked next."""
+    body = {"locale": "zh-CN", "password": 5}
+    answer = Site().client().post("/auth/verify", params={"locale": query}, json=body)
+    assert (answer.status_code, answer.headers["content-language"]) == (422, language)
 
 
 @pytest.mark.parametrize("locale", [None, 5, [], {}, "", "fr", "x" * 60_000, "\ud800"])
