@@ -12,7 +12,7 @@ import uuid
 from dataclasses import dataclass
 from enum import StrEnum
 
-from sqlalchemy import Connection, RowMapping, bindparam, delete, insert, select, update
+from sqlalchemy import ColumnElement, Connection, RowMapping, bindparam, delete, insert, select, update
 
 from gatepost.accounts.keys import Keys
 from gatepost.accounts.tables import tokens
@@ -69,14 +69,17 @@ _RENEW = (
     .values(expires_at=bindparam("until"))
     .returning(tokens.c.account_id, tokens.c.address_key, tokens.c.key_id)
 )
-_OPEN = (
-    tokens.c.account_id == bindparam("of_account"),
-    tokens.c.purpose.in_(bindparam("of_purposes", expanding=True)),
-    tokens.c.id != bindparam("spared"),
-    *_STILL_OPEN,
-)
-_FIND_OPEN = select(tokens.c.id).where(*_OPEN)
-_VOID_OPEN = update(tokens).where(*_OPEN).values(voided_at=bindparam("now_ms"))
+
+
+def _open(purpose: Purpose | None) -> tuple[ColumnElement[bool], ...]:
+    of_account = (tokens.c.account_id == bindparam("of_account"), tokens.c.id != bindparam("spared"), *_STILL_OPEN)
+    return of_account if purpose is None else (*of_account, tokens.c.purpose == str(purpose))
+
+
+_FIND_OPEN = {purpose: select(tokens.c.id).where(*_open(purpose)) for purpose in (None, *Purpose)}
+_VOID_OPEN = {
+    purpose: update(tokens).where(*_open(purpose)).values(voided_at=bindparam("now_ms")) for purpose in (None, *Purpose)
+}
 _OLD_WITHOUT_ACCOUNT = (
     select(tokens.c.id)
     .where(tokens.c.account_id.is_(None), tokens.c.created_at < bindparam("kept_since"))
@@ -189,10 +192,9 @@ def void(
         now_ms: wall time in milliseconds.
         spare: the token that is being used: `use` it afterwards.
     """
-    purposes = [str(one) for one in Purpose] if purpose is None else [str(purpose)]
-    which = {"of_account": account_id, "of_purposes": purposes, "spared": spare}
-    cancel_waiting(tx, tx.execute(_FIND_OPEN, which).scalars().all(), "superseded", now_ms)
-    tx.execute(_VOID_OPEN, which | {"now_ms": now_ms})
+    which = {"of_account": account_id, "spared": spare}
+    cancel_waiting(tx, _FIND_OPEN[purpose], "superseded", now_ms, which)
+    tx.execute(_VOID_OPEN[purpose], which | {"now_ms": now_ms})
 
 
 def prune_tokens(tx: Connection, now_ms: int) -> int:

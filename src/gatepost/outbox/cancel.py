@@ -1,35 +1,52 @@
 """Messages that are no longer wanted because their token is void."""
 
-from collections.abc import Sequence
+import functools
+from collections.abc import Mapping
+from typing import Any
 
-from sqlalchemy import Connection, and_, bindparam, case, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Select, Update, and_, bindparam, case, literal_column, select, update
 
-from gatepost.outbox.lifecycle import WAITING, State
-from gatepost.outbox.tables import messages
+from gatepost.outbox.lifecycle import State
+from gatepost.outbox.tables import MAY_BE_CANCELLED, messages
 
-_NO_TOKEN = b""
-_OF_TOKENS = messages.c.token_id.in_(bindparam("of_tokens", expanding=True))
-# All of them, those in flight too, and in the order in which everybody takes several: no worker holds one of them from
-# here on, so none comes between the message and its token.
-_TAKE = select(messages.c.id).where(_OF_TOKENS).order_by(messages.c.id).with_for_update()
-_WAITS = messages.c.state.in_([*sorted(WAITING), State.HELD])
-# What may have been taken stays `unknown`, which is the truth about it; only its copies are cancelled.
+_WAITS: ColumnElement[bool] = literal_column(MAY_BE_CANCELLED.text)
 _HAS_A_COPY_DUE = and_(messages.c.state == str(State.UNKNOWN), messages.c.due_at.is_not(None))
-_CANCEL = (
-    update(messages)
-    .where(_OF_TOKENS, or_(_WAITS, _HAS_A_COPY_DUE))
-    .values(
-        state=case((_WAITS, str(State.CANCELLED)), else_=messages.c.state),
-        reason=case((_WAITS, bindparam("because", type_=messages.c.reason.type)), else_=messages.c.reason),
-        due_at=None,
-        settled_at=bindparam("now_ms"),
+
+
+def cancel_waiting(
+    tx: Connection, token_ids: Select[tuple[bytes]], reason: str, now_ms: int, which: Mapping[str, Any]
+) -> None:
+    """Cancel what still waits to carry one of these tokens. What may have been taken stays `unknown`, uncopied.
+
+    Args:
+        tx: the transaction.
+        token_ids: a query for the tokens, made once.
+        reason: for the rows.
+        now_ms: wall time in milliseconds.
+        which: the query's own parameters.
+    """
+    take, cancel = _statements(token_ids)
+    tx.execute(take, which)
+    tx.execute(cancel, {**which, "because": reason, "cancelled_at": now_ms})
+
+
+@functools.cache
+def _statements(token_ids: Select[tuple[bytes]]) -> tuple[Select[Any], Update]:
+    theirs = messages.c.token_id.in_(token_ids)
+    # All of them, those in flight too, and in the order in which everybody takes several: no worker holds one of them
+    # from here on, so none comes between the message and its token.
+    take = select(messages.c.id).where(theirs).order_by(messages.c.id).with_for_update()
+    # Written so that no index on the state fits: what waits can be much, what carries these tokens is little. What may
+    # have been taken stays `unknown`, which is the truth about it; only its copies are cancelled.
+    concerned = case((_WAITS, 1), (_HAS_A_COPY_DUE, 1), else_=0)
+    cancel = (
+        update(messages)
+        .where(theirs, concerned == 1)
+        .values(
+            state=case((_WAITS, str(State.CANCELLED)), else_=messages.c.state),
+            reason=case((_WAITS, bindparam("because", type_=messages.c.reason.type)), else_=messages.c.reason),
+            due_at=None,
+            settled_at=bindparam("cancelled_at"),
+        )
     )
-)
-
-
-def cancel_waiting(tx: Connection, token_ids: Sequence[bytes], reason: str, now_ms: int) -> None:
-    """Cancel what still waits to carry one of these tokens. What may have been taken stays `unknown`, uncopied."""
-    # An empty IN would make SQLite look at every message that waits.
-    of_tokens = {"of_tokens": token_ids or [_NO_TOKEN]}
-    tx.execute(_TAKE, of_tokens)
-    tx.execute(_CANCEL, of_tokens | {"because": reason, "now_ms": now_ms})
+    return take, cancel
