@@ -2,9 +2,11 @@
 
 import asyncio
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from sqlalchemy import Connection, text
+from sqlalchemy.util import await_
 
 from gatepost.database.postgresql import PostgresqlDatabase
 from gatepost.database.postgresql_lines import MAX_RUNS
@@ -145,19 +147,23 @@ async def test_a_session_ended_within_a_transaction_costs_another_run(
     assert 2 == runs
 
 
-async def test_a_work_that_catches_the_loss_of_its_line_runs_again(
+async def test_a_work_that_does_not_notice_the_loss_of_its_line_runs_again(
     database: PostgresqlDatabase, postgresql_server: Server, postgresql_url: str
 ) -> None:
-    """A value returned on a line that is gone is no success."""
-    await database.write(note("before"))
-    ended = False
+    """A value returned on a line that is gone meanwhile is no success."""
+    runs = 0
 
-    def work(tx: Connection) -> None:
-        nonlocal ended
+    def work(tx: Connection) -> str:
+        nonlocal runs
+        runs += 1
         note("a")(tx)
-        if not ended:
-            ended = True
-            tx.connection.driver_connection.terminate()  # type: ignore[union-attr]
+        driver: Any = tx.connection.driver_connection
+        if runs == 1:
+            await_(end_sessions(postgresql_server, postgresql_url, "write"))
+            while not driver.is_closed():
+                await_(asyncio.sleep(0))
+        return "done"
 
-    await database.write(work)
-    assert ["a", "before"] == await database.read(notes)
+    assert "done" == await database.write(work)
+    assert ["a"] == await database.read(notes)
+    assert 2 == runs

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import ssl
 from asyncio import StreamReader, StreamWriter
 from collections.abc import AsyncIterator
 from urllib.parse import urlsplit, urlunsplit
@@ -14,14 +15,15 @@ class _Cut(Exception):
 
 
 class Proxy:
-    """Forwards TCP connections to a server, one after the other or at the same time.
+    """Forwards TCP connections to a server, which may stay without TLS.
 
     Attributes:
         url: the server's, with the proxy in its place.
     """
 
-    def __init__(self, server_url: str) -> None:
+    def __init__(self, server_url: str, tls: ssl.SSLContext | None) -> None:
         self.url = ""
+        self._tls = tls
         self._server = urlsplit(server_url)
         self._open = asyncio.Event()
         self._open.set()
@@ -50,6 +52,13 @@ class Proxy:
 
     async def serve(self, reader: StreamReader, writer: StreamWriter) -> None:
         """Forward one connection until it ends."""
+        if self._tls is not None:
+            await reader.readexactly(8)  # SSLRequest
+            writer.write(b"S")
+            try:
+                await writer.start_tls(self._tls)
+            except (OSError, ssl.SSLError):
+                return  # the client did not like our certificate
         server_reader, server_writer = await asyncio.open_connection(self._server.hostname, self._server.port)
         committed = asyncio.Event()
         generation = self._generation
@@ -92,9 +101,9 @@ class Proxy:
 
 
 @contextlib.asynccontextmanager
-async def proxy(server_url: str) -> AsyncIterator[Proxy]:
-    """A proxy before the server of `server_url`."""
-    running = Proxy(server_url)
+async def proxy(server_url: str, tls: ssl.SSLContext | None = None) -> AsyncIterator[Proxy]:
+    """A proxy before the server of `server_url`; with a context, every client must speak TLS."""
+    running = Proxy(server_url, tls)
     listener = await asyncio.start_server(running.serve, "127.0.0.1", 0)
     port = listener.sockets[0].getsockname()[1]
     parts = urlsplit(server_url)

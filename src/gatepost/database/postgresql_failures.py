@@ -4,6 +4,8 @@ By SQLSTATE (appendix A of PostgreSQL's documentation). What is not here (a synt
 unchanged.
 """
 
+import ssl
+
 import asyncpg
 from sqlalchemy.exc import DBAPIError
 
@@ -41,6 +43,7 @@ _WAYS_OUT = {
     "XX002": "its data is damaged; see its log",
 }
 _AWAY = "it cannot be reached; see that the server runs and that host and port in GATEPOST_DATABASE_URL are right"
+_NO_TLS = "it has no certificate that sslmode and sslrootcert in GATEPOST_DATABASE_URL accept"
 
 
 def sqlstate(error: BaseException) -> str | None:
@@ -97,6 +100,8 @@ def way_out(error: BaseException) -> str:
     if isinstance(error, ServerUnfit):
         return str(error)
     original = getattr(error, "orig", None) or error
+    if isinstance(error, ssl.SSLError):
+        return f"{_NO_TLS} ({error})"
     code = sqlstate(error)
     advice = _AWAY if code is None else _advice(code) or "the database failed"
     words = str(original).splitlines()[0] if str(original) else type(original).__name__
