@@ -13,7 +13,9 @@ from babel.messages.catalog import Catalog
 
 from gatepost.web.catalogue import DOMAIN, LOCALE_FOLDER, translate
 from gatepost.web.languages import LANGUAGES
-from tests.docs.source import TREES, argument, calls, nodes
+from gatepost.web.problems import PROBLEMS
+from gatepost.web.validation import _KINDS
+from tests.docs.source import TREES, argument, calls, nodes, returned
 from tests.languages.catalogues import PACKAGE, TRANSLATED, as_mo, as_po, extracted, folder, merged, written
 from tests.support.visible import Visible
 
@@ -64,7 +66,7 @@ def test_no_text_is_missing_and_none_is_left_over(language):
 
 def test_the_source_is_as_the_tool_writes_it(language):
     """`./run languages` would change nothing: order, places and header are those of the code."""
-    assert as_po(merged(language)) == (folder(language) / f"{DOMAIN}.po").read_bytes()
+    assert as_po(merged(language)) == (folder(language) / f"{DOMAIN}.po").read_bytes(), "./run languages renews it"
 
 
 def test_what_is_shipped_is_what_the_source_says(language):
@@ -101,22 +103,49 @@ def test_chinese_is_written_with_its_own_signs():
         assert [] == re.findall(f"{han}[A-Za-z0-9`@%]|[A-Za-z0-9`@]{han}", said), said
 
 
+# Where the texts stand in the calls that say something to a person.
+_SAYING = {
+    "FieldError": {"text": 2},
+    "Problem": {"title": 2, "detail": 3},
+    "refused": {"detail": 9},
+    "_Refused": {"text": 0},
+}
+
+
+def said(within: ast.AST) -> list[ast.expr]:
+    """What the calls inside a function or module are given to say."""
+    given: list[ast.expr] = []
+    for call in ast.walk(within):
+        if isinstance(call, ast.Call):
+            for name, place in _SAYING.get(ast.unparse(call.func).rpartition(".")[2], {}).items():
+                given += call.args[place : place + 1]
+                given += [keyword.value for keyword in call.keywords if keyword.arg == name]
+    return given
+
+
+def bare(value: ast.expr | None) -> bool:
+    """Whether an expression is a text that is not marked, whole or put together."""
+    return isinstance(value, ast.JoinedStr | ast.BinOp) or isinstance(getattr(value, "value", None), str)
+
+
 def test_every_text_of_an_error_is_marked():
-    """Whatever a FieldError, a Problem or a refusal says to a person is marked where it is written, not a bare text."""
-    said = [(call, 2, "text") for call in calls("FieldError")]
-    said += [(call, place, name) for call in calls("Problem") for place, name in ((2, "title"), (3, "detail"))]
-    said += [(call, 9, name) for call in calls("refused") for name in ("title", "detail")]
-    said += [(call, 0, "text") for call in calls("_Refused")]
-    assert len(said) > 60
-    bare = [text for call, place, name in said for text in argument(call, place, name)]
-    assert [] == bare
-    assert [] == [ast.unparse(node) for call, place, name in said for node in _formatted(call, place, name)]
+    """What a FieldError, a Problem or a refusal says is `N_(…)`, or a name that is never given anything else."""
+    given = [one for tree in TREES for one in said(tree)]
+    assert len(given) > 50
+    assert [] == [ast.unparse(one) for one in given if bare(one)]
+    for function in nodes():
+        if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef):
+            names = {one.id for one in said(function) if isinstance(one, ast.Name)}
+            assigned = [node for node in ast.walk(function) if isinstance(node, ast.Assign) and bare(node.value)]
+            wrong = [ast.unparse(node) for node in assigned if names & {ast.unparse(target) for target in node.targets}]
+            assert [] == wrong
 
 
-def _formatted(call: ast.Call, place: int, name: str) -> list[ast.expr]:
-    """The argument, if its text is put together before it could be translated."""
-    given = call.args[place : place + 1] + [keyword.value for keyword in call.keywords if keyword.arg == name]
-    return [one for one in given if isinstance(one, ast.JoinedStr | ast.BinOp)]
+def test_every_text_that_is_chosen_is_marked():
+    """Tables and functions that pick a text hold marked ones alone."""
+    assert {text for _, _, text in _KINDS} <= marked()
+    assert {text for row in PROBLEMS.values() for text in (row.title, row.detail)} <= marked()
+    assert set() == returned("_what_is_wrong")
 
 
 def test_nothing_that_is_marked_is_put_together():
