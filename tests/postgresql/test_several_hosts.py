@@ -7,6 +7,7 @@ from dataclasses import replace
 from urllib.parse import urlsplit
 
 import pytest
+from sqlalchemy import Connection
 
 from gatepost.database.postgresql import PostgresqlDatabase
 from gatepost.errors import StartRefused
@@ -48,6 +49,21 @@ async def test_a_standby_alone_is_refused(pair: tuple[Cluster, Cluster]) -> None
     """It takes no writes; the sentence says what to name instead."""
     with pytest.raises(StartRefused, match="it is a standby, which takes no writes; name the primary"):
         await PostgresqlDatabase.open(pair[1].url, wait_s=0)
+
+
+async def test_reads_come_from_the_primary_while_there_is_one(pair: tuple[Cluster, Cluster]) -> None:
+    """A standby in front would answer with what was true a moment ago; without the primary it answers all the same."""
+    primary, standby = pair
+    async with opened(both(standby.url, primary.url)) as database:
+        assert not await database.read(is_standby)
+        while not await primary.execute("SELECT 1 FROM pg_stat_replication WHERE state = 'streaming'"):
+            pass
+        primary.stop()
+        assert await database.read(is_standby)
+
+
+def is_standby(connection: Connection) -> object:
+    return connection.exec_driver_sql("SELECT pg_is_in_recovery()").scalar_one()
 
 
 async def test_a_start_within_a_failover_waits_for_its_end(pair: tuple[Cluster, Cluster]) -> None:

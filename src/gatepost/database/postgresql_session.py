@@ -49,11 +49,13 @@ class ServerUnfit(Exception):
 
     Args:
         may_pass: it takes no writes now, which is so for a while when servers change places.
+        may_read: it can be read all the same.
     """
 
-    def __init__(self, text: str, *, may_pass: bool = False) -> None:
+    def __init__(self, text: str, *, may_pass: bool = False, may_read: bool = True) -> None:
         super().__init__(text)
         self.may_pass = may_pass
+        self.may_read = may_read
 
 
 class Sessions:
@@ -98,17 +100,27 @@ class Sessions:
             ServerUnfit: no host will do as it is.
             LINE_ERRORS: whatever asyncpg and the network raised for the last host.
         """
-        tries = [(place, True) for place in self._hosts] + [(place, False) for place in self._hosts if reading]
-        for place, writing in tries:
+        readable = None
+        for place in list(self._hosts):
             try:
-                connection = await self._open(part, place, writing, bounded)
-            except (*LINE_ERRORS, ServerUnfit) as error:
-                failure = error
+                connection, unfit = await self._open(part, place, bounded)
+            except LINE_ERRORS as error:
+                failure: Exception = error
                 continue
-            self.away = False
-            self._hosts.remove(place)
-            self._hosts.insert(0, place)
-            return connection
+            if unfit is None:
+                if readable is not None:
+                    readable.terminate()
+                self.away = False
+                self._hosts.remove(place)
+                self._hosts.insert(0, place)
+                return connection
+            failure = unfit
+            if reading and unfit.may_read and readable is None:
+                readable = connection
+            else:
+                connection.terminate()
+        if readable is not None:
+            return readable
         raise failure
 
     def opener(self, part: str, *, reading: bool = False, bounded: bool = True) -> Callable[..., Awaitable[Any]]:
@@ -119,7 +131,7 @@ class Sessions:
 
         return opened
 
-    async def _open(self, part: str, place: Mapping[str, Any], writing: bool, bounded: bool) -> Any:
+    async def _open(self, part: str, place: Mapping[str, Any], bounded: bool) -> tuple[Any, ServerUnfit | None]:
         connection = await asyncpg.connect(
             self._url,
             **place,
@@ -129,13 +141,10 @@ class Sessions:
         )
         try:
             server = await connection.fetchrow(_CHECK, timeout=self.patience.connect_s)
-            refuse_too_old(server)
-            if writing:
-                refuse_unfit(server)
         except BaseException:
             connection.terminate()
             raise
-        return connection
+        return connection, unfitness(server)
 
     def _settings(self, part: str, bounded: bool) -> dict[str, str]:
         """What a session is set to when it begins; each wins over the URL and over what an administrator set."""
@@ -164,26 +173,25 @@ def _place(host: str) -> dict[str, Any]:
     return {"host": unquote(name).strip("[]"), "port": int(port or 5432)}
 
 
-def refuse_too_old(server: Mapping[str, Any]) -> None:
-    """Raise ServerUnfit unless `server`, a row of the check, has a version we know."""
+def unfitness(server: Mapping[str, Any]) -> ServerUnfit | None:
+    """Say why nothing may be promised on `server`, a row of the check; None where what is written is kept."""
     if server["version"] < OLDEST_VERSION:
-        raise ServerUnfit(f"it is version {server['version']}; Gatepost needs PostgreSQL {OLDEST_VERSION} or newer")
-
-
-def refuse_unfit(server: Mapping[str, Any]) -> None:
-    """Raise ServerUnfit unless `server`, a row of the check, takes writes and keeps what is committed."""
+        return ServerUnfit(
+            f"it is version {server['version']}; Gatepost needs PostgreSQL {OLDEST_VERSION} or newer", may_read=False
+        )
     if server["in_recovery"]:
-        raise ServerUnfit(
+        return ServerUnfit(
             "it is a standby, which takes no writes; name the primary in GATEPOST_DATABASE_URL, or both", may_pass=True
         )
     if server["read_only"]:
-        raise ServerUnfit(
+        return ServerUnfit(
             "it takes no writes: default_transaction_read_only is on there; set it to off, or name the primary in"
             " GATEPOST_DATABASE_URL",
             may_pass=True,
         )
     if server["synchronous_commit"] == "off":
-        raise ServerUnfit(
+        return ServerUnfit(
             "synchronous_commit is off there, which loses acknowledged commits in a crash; set it to on, for this"
             " database at least: ALTER DATABASE … SET synchronous_commit = on"
         )
+    return None
