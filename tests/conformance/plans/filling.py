@@ -11,7 +11,6 @@ from typing import Any
 from gatepost.accounts.tables import accounts, candidates, idempotency_keys, tokens
 from gatepost.outbox.tables import attempts, messages, workers
 
-MESSAGES = 100_000
 ACCOUNTS = 25_000
 NOW_MS = 1_800_000_000_000
 DAY_MS = 24 * 3600 * 1000
@@ -22,12 +21,12 @@ FLOOD = 2_000
 BIG = (messages, attempts, accounts, candidates, tokens, idempotency_keys)
 
 _SETTLED = {
-    "accepted": 86_000,
+    "accepted": 82_500,
     "cancelled": 8_000,
     "failed": 2_500,
     "delivered": 1_200,
     "expired": 800,
-    "unknown": 500,
+    "unknown": 4_000,
     "bounced": 300,
     "suppressed": 200,
     "queued": 250,
@@ -133,12 +132,12 @@ def _messages(shape: Shape, chance: random.Random) -> Iterator[Row]:
         else set()
     )
     for number, state in enumerate(states):
-        created = NOW_MS - (MESSAGES - number) * 60_000
+        created = NOW_MS - (len(states) - number) * 60_000
         template = chance.choices(names, cum_weights=weights)[0]
         of = FLOODED if number in floods else chance.randrange(ACCOUNTS)
         nobodys = state == "cancelled" and number not in floods and chance.random() < 0.3
         in_flight = state in ("sending", "committing")
-        waits = state in _WAITING or (state == "unknown" and chance.random() < 0.1)
+        waits = state in _WAITING or (state == "unknown" and chance.random() < 0.01)
         yield {
             "id": row_id(number, created),
             "state": state,
