@@ -58,9 +58,9 @@ class Report:
         return [
             ("seed", str(self.seed)),
             ("kills", f"{self.kills} ({self.kills_during_start} of them during the start)"),
-            ("front ends killed besides", str(self.fronts_killed)),
+            *([("front ends killed besides", str(self.fronts_killed))] if self.fronts_killed else []),
             ("duration", f"{self.seconds:.0f} s"),
-            ("start until ready, mean", f"{self.mean_start_s * 1000:.0f} ms"),
+            *([("start until ready, mean", f"{self.mean_start_s * 1000:.0f} ms")] if self.mean_start_s else []),
             ("registrations asked for", f"{self.asked:,}"),
             ("acknowledged", f"{self.acknowledged:,}"),
             ("accounts", f"{self.accounts:,}"),

@@ -28,6 +28,7 @@ FRONT_KILLED = 0.15
 # A dead worker's messages are taken over half a minute after its last beat. Half of the dead are made that old at
 # once, so that the other worker takes over while more is killed; the rest waits for the end of the run.
 TAKEN_OVER_AT_ONCE = 0.5
+_DEADLOCKS = "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()"
 
 
 class WorkerKills(KillRun):
@@ -62,6 +63,9 @@ class WorkerKills(KillRun):
                 await asyncio.to_thread(installation.close)
         self._write_report(driver, await asyncio.to_thread(read_books, self._tables), mail)
         self.report.differences += await asyncio.to_thread(witness.wrong)
+        ((deadlocks,),) = (await asyncio.to_thread(self._tables.read, _DEADLOCKS))[0]
+        if deadlocks:
+            self.report.differences.append(f"{deadlocks} deadlocks: rows are not taken in one order")
         if code != 0:
             self.report.differences.append(f"a program ended with exit code {code}")
         self.report.seconds = time.monotonic() - began
