@@ -293,4 +293,6 @@ def test_the_bare_service_leads_from_its_root_to_the_sign_up_page(tmp_path: Path
     """The button of the welcome message opens PUBLIC_URL: it must not end at "not found"."""
     with Service(tmp_path).client() as client:
         answer = client.get("/", follow_redirects=False)
+        chinese = client.get("/?locale=zh-CN", follow_redirects=False)
     assert (303, "/register") == (answer.status_code, answer.headers["location"])
+    assert "/register?locale=zh-CN" == chinese.headers["location"]

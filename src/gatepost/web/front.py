@@ -1,9 +1,11 @@
 """What the bare service shows at its root, where a product would have its own front page."""
 
 from fastapi import APIRouter
+from starlette.requests import Request
 from starlette.responses import RedirectResponse
 
 from gatepost.web.context import WebContext
+from gatepost.web.languages import asked_language
 from gatepost.web.route import route_class_for
 
 
@@ -15,7 +17,8 @@ def front_router(context: WebContext) -> APIRouter:
     router = APIRouter(route_class=route_class_for(context), include_in_schema=False)
 
     @router.get("/")
-    async def get_front() -> RedirectResponse:
-        return RedirectResponse("/register", status_code=303)
+    async def get_front(request: Request) -> RedirectResponse:
+        language = asked_language(request)
+        return RedirectResponse("/register" + (f"?locale={language}" if language else ""), status_code=303)
 
     return router
