@@ -8,6 +8,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.util import await_
 
 from gatepost.database.postgresql import PostgresqlDatabase
+from gatepost.database.postgresql_lines import MAX_RUNS
 from gatepost.database.postgresql_session import Patience
 from gatepost.database.work import WorkRefused
 from gatepost.errors import DatabaseBusy, DatabaseUnavailable
@@ -140,6 +141,45 @@ async def test_a_deferred_constraint_is_told_as_a_constraint(database: Postgresq
     with pytest.raises(IntegrityError, match="late"):
         await database.write(note("b"))
     assert ["a"] == await database.read(notes)
+
+
+async def refuse_commits(database: PostgresqlDatabase, error: str) -> None:
+    """Have every COMMIT of a note refused with this error, as a server refuses one for which it finds no space."""
+
+    def work(tx: Connection) -> None:
+        tx.exec_driver_sql(
+            "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS"
+            f" $$BEGIN RAISE EXCEPTION USING ERRCODE = '{error}'; END$$"
+        )
+        tx.exec_driver_sql(
+            "CREATE CONSTRAINT TRIGGER late AFTER INSERT ON notes DEFERRABLE INITIALLY DEFERRED FOR EACH ROW"
+            " EXECUTE FUNCTION refuse()"
+        )
+
+    await database.write(work)
+
+
+async def test_a_commit_refused_for_want_of_space_is_told(database: PostgresqlDatabase) -> None:
+    """The server answered: nothing was kept, and that is what is said."""
+    await refuse_commits(database, "disk_full")
+    with pytest.raises(DatabaseUnavailable, match="its disk is full"):
+        await database.write(note("a"))
+    assert [] == await database.read(notes)
+
+
+async def test_a_commit_refused_for_a_conflict_runs_again(database: PostgresqlDatabase) -> None:
+    """A serialization failure may come as late as that."""
+    await refuse_commits(database, "serialization_failure")
+    runs = 0
+
+    def work(tx: Connection) -> None:
+        nonlocal runs
+        runs += 1
+        note("a")(tx)
+
+    with pytest.raises(DatabaseUnavailable, match="got in each other's way"):
+        await database.write(work)
+    assert MAX_RUNS == runs
 
 
 async def test_a_commit_that_the_server_turns_into_a_rollback_is_no_success(database: PostgresqlDatabase) -> None:

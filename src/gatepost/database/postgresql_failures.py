@@ -43,6 +43,7 @@ _WAYS_OUT = {
     "XX002": "its data is damaged; see its log",
 }
 _AWAY = "it cannot be reached; see that the server runs and that host and port in GATEPOST_DATABASE_URL are right"
+_MAX_CAUSES = 4  # SQLAlchemy's, asyncpg's, the server's last word
 _NO_TLS = "it has no certificate that sslmode and sslrootcert in GATEPOST_DATABASE_URL accept"
 
 
@@ -55,9 +56,9 @@ def sqlstate(error: BaseException) -> str | None:
         return None  # an error of a work's own, whatever caused it
     found = None
     seen: BaseException | None = error.orig if isinstance(error, DBAPIError) else error
-    while seen is not None:
+    for _ in range(_MAX_CAUSES):
         found = getattr(seen, "sqlstate", None) or found
-        seen = seen.__cause__
+        seen = None if seen is None else seen.__cause__
     return found
 
 

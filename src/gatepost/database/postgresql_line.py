@@ -185,21 +185,17 @@ class Line:
             return
         try:
             answer = await driver.execute("COMMIT")
+        except asyncpg.IntegrityConstraintViolationError as error:  # a deferred constraint
+            raise IntegrityError("COMMIT", None, error) from error
         except LINE_ERRORS as error:
-            raise self._not_committed(error, driver) from error
+            if isinstance(error, asyncpg.PostgresError) and not driver.is_closed():
+                raise  # the server rolled back, and says why
+            driver.terminate()
+            raise DatabaseUnavailable(
+                f"{self._name}: the connection was lost in COMMIT, so nobody knows whether it was kept ({error!r})"
+            ) from error
         if answer != "COMMIT":
             raise WorkRefused("a work went on after a database error: catch it around tx.begin_nested()")
-
-    def _not_committed(self, error: Exception, driver: Any) -> Exception:
-        if driver.is_closed() or not isinstance(error, asyncpg.PostgresError):
-            driver.terminate()
-            return DatabaseUnavailable(
-                f"{self._name}: the connection was lost in COMMIT, so nobody knows whether it was kept ({error!r})"
-            )
-        if isinstance(error, asyncpg.IntegrityConstraintViolationError):  # a deferred constraint
-            return IntegrityError("COMMIT", None, error)
-        told: Exception = error  # the server rolled back, and says why
-        return told
 
     def _told(self, error: Exception, lost: bool, overdue: bool) -> Exception:
         if isinstance(error, DatabaseUnavailable | WorkRefused):
