@@ -104,6 +104,7 @@ def page(
         before: only older than this message: the last one of the page before.
         limit: how many.
     """
+    limit = min(limit, MAX_PAGE)
     conditions = {name: value for name, value in (("template", template), ("state", state)) if value is not None}
     stretches: list[dict[str, str]]
     if recipient_keys is not None:
@@ -114,9 +115,9 @@ def page(
         stretches = [conditions]
     if not stretches:
         return []
-    newest = [_newest(one, conditions, before, min(limit, MAX_PAGE)).subquery() for one in stretches]
+    newest = [_newest(one, conditions, before, limit).subquery() for one in stretches]
     found = union_all(*(select(one.c.id) for one in newest)).subquery()
-    chosen = select(found.c.id).order_by(found.c.id.desc()).limit(min(limit, MAX_PAGE))
+    chosen = select(found.c.id).order_by(found.c.id.desc()).limit(limit)
     query = select(*_ROW).where(messages.c.id.in_(chosen)).order_by(messages.c.id.desc())
     return [MessageRow(**row._mapping) for row in connection.execute(query)]
 
