@@ -49,7 +49,8 @@ class Heartbeat:
             TryLater: the row could not be written.
         """
         await self._enlist()
-        await self._recover(strike_out=True)
+        # Judged with the first beat only: who starts right after an outage finds every row stale.
+        await self._recover(strike_out=False)
         if self._desk.database.shared:
             self._task = asyncio.create_task(self._run(), name="gatepost-heartbeat")
 

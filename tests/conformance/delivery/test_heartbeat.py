@@ -96,6 +96,21 @@ async def test_after_an_outage_the_living_have_the_time_to_beat(
     await heart.stop()
 
 
+async def test_who_starts_right_after_an_outage_strikes_nobody_out(
+    processes: list[Database], server: SubmissionServer
+) -> None:
+    """Every row is stale then; where processes share the database, a start judges with its first beat only."""
+    await processes[1].write(lambda tx: enlist(tx, "living", 1, alone=False))
+    await beat_ago(processes[1], "living", DEAD_AFTER_S)
+    desk = worker_on(processes[0], server, "new").desk
+    heart = Heartbeat(desk, owner="new", slots=1, every_s=NEVER_S, revived=lambda: None)
+    await heart.start()
+    assert ["living", "new"] == sorted(await enlisted(processes[0]))
+    await heart.beat()
+    assert ["new"] == list(await enlisted(processes[0]))
+    await heart.stop()
+
+
 async def test_a_claim_that_took_effect_after_its_connection_broke_is_found(
     processes: list[Database], server: SubmissionServer
 ) -> None:
