@@ -17,7 +17,11 @@ RECOVERED_AT_ONCE = 500
 
 # Rows that others hold are left to them: the same dead worker's next recoverer, or the worker itself, late but alive.
 _IN_FLIGHT = select(*CLAIM_COLUMNS, messages.c.state, messages.c.started_at).with_for_update(skip_locked=True)
-_NOBODYS = _IN_FLIGHT.where(IS_IN_FLIGHT, ~exists().where(workers.c.owner == messages.c.owner)).limit(RECOVERED_AT_ONCE)
+_NOBODYS = (
+    _IN_FLIGHT.where(IS_IN_FLIGHT, ~exists().where(workers.c.owner == messages.c.owner))
+    .order_by(messages.c.owner)  # by its index also while PostgreSQL knows nothing of a young table yet
+    .limit(RECOVERED_AT_ONCE)
+)
 _STILL_THERE = select(workers.c.owner).where(workers.c.owner.in_(bindparam("of_owners", expanding=True)))
 _OF_OWNER = (IS_IN_FLIGHT, messages.c.owner == bindparam("of_owner"))
 _OWN = select(messages.c.id).where(*_OF_OWNER)
