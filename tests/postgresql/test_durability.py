@@ -1,8 +1,5 @@
 """No commit is acknowledged that a crash of the server would lose, and no write goes to a server that takes none."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-
 import pytest
 from sqlalchemy import Connection
 
@@ -11,32 +8,11 @@ from gatepost.database.postgresql import PostgresqlDatabase
 from gatepost.errors import DatabaseUnavailable, StartRefused
 from tests.conformance.database.conftest import note, notes
 from tests.postgresql.conftest import opened
-from tests.postgresql.test_run_again import end_sessions
-from tests.postgresql.test_start import role
 from tests.support.postgresql import Cluster
 
 
 def synchronous_commit(connection: Connection) -> object:
     return connection.exec_driver_sql("SHOW synchronous_commit").scalar_one()
-
-
-@asynccontextmanager
-async def everywhere(server: Cluster, setting: str, value: str) -> AsyncIterator[None]:
-    """The setting for the whole server, sessions that are open included, while the block runs."""
-    await server.execute(f"ALTER SYSTEM SET {setting} = {value}")
-    await reloaded(server)
-    try:
-        yield
-    finally:
-        await server.execute(f"ALTER SYSTEM RESET {setting}")
-        await reloaded(server)
-
-
-async def reloaded(server: Cluster) -> None:
-    before = await server.execute("SELECT pg_conf_load_time()")
-    await server.execute("SELECT pg_reload_conf()")
-    while before == await server.execute("SELECT pg_conf_load_time()"):
-        pass
 
 
 async def test_asynchronous_commit_of_a_database_refuses_the_start(own_server: Cluster, own_url: str) -> None:
@@ -52,7 +28,7 @@ async def test_asynchronous_commit_of_a_database_refuses_the_start(own_server: C
 
 async def test_asynchronous_commit_of_a_role_refuses_the_start(own_server: Cluster, own_url: str) -> None:
     """Whoever set it for this user alone is told, too."""
-    with role(own_server, own_url, "SUPERUSER") as url:
+    with own_server.role(own_url, "SUPERUSER") as url:
         await own_server.execute(f"ALTER ROLE {url.split('//')[1].split(':')[0]} SET synchronous_commit = off")
         with pytest.raises(StartRefused, match="synchronous_commit is off there"):
             await PostgresqlDatabase.open(url, wait_s=0)
@@ -61,16 +37,16 @@ async def test_asynchronous_commit_of_a_role_refuses_the_start(own_server: Clust
 async def test_a_url_may_ask_for_what_the_server_does_not_have(own_server: Cluster, own_url: str) -> None:
     """`?synchronous_commit=on` holds for our sessions only, and then the start is not refused."""
     url = f"{own_url}?synchronous_commit=on"
-    async with everywhere(own_server, "synchronous_commit", "off"), opened(url) as database:
+    async with own_server.everywhere("synchronous_commit", "off"), opened(url) as database:
         assert "on" == await database.write(synchronous_commit)
 
 
 async def test_a_running_service_keeps_what_it_began_with(own_server: Cluster, own_url: str) -> None:
     """Sessions that are open stay as durable as they were; new ones are refused until it is mended."""
     async with opened(own_url) as database:
-        async with everywhere(own_server, "synchronous_commit", "off"):
+        async with own_server.everywhere("synchronous_commit", "off"):
             assert "on" == await database.write(synchronous_commit)
-            assert await end_sessions(own_server, own_url, "write")
+            assert await own_server.end_sessions(own_url, "gatepost write")
             with pytest.raises(DatabaseUnavailable, match="synchronous_commit is off there"):
                 await database.write(note("a"))
         await database.write(note("b"))
@@ -81,7 +57,7 @@ async def test_a_server_that_takes_no_writes_refuses_the_start(own_server: Clust
     """A primary switched to reading is no place to promise anything; the command line may still read there."""
     async with opened(own_url):
         pass
-    async with everywhere(own_server, "default_transaction_read_only", "on"):
+    async with own_server.everywhere("default_transaction_read_only", "on"):
         with pytest.raises(StartRefused, match="it takes no writes: default_transaction_read_only is on"):
             await PostgresqlDatabase.open(own_url, wait_s=0)
         reader = await open_for_reading(own_url)
@@ -93,7 +69,7 @@ async def test_a_server_that_takes_no_more_writes_is_waited_out(own_server: Clus
     """503 and not ready while it lasts; reads are answered, and the next write succeeds when it is over."""
     async with opened(own_url) as database:
         await database.write(note("a"))
-        async with everywhere(own_server, "default_transaction_read_only", "on"):
+        async with own_server.everywhere("default_transaction_read_only", "on"):
             with pytest.raises(DatabaseUnavailable, match="it takes no writes"):
                 await database.write(note("b"))
             with pytest.raises(DatabaseUnavailable, match="takes no writes"):

@@ -15,7 +15,6 @@ from gatepost.errors import DatabaseBusy, DatabaseUnavailable
 from tests.conformance.database.barrier import PostgresqlBarrier, held_writers
 from tests.conformance.database.conftest import note, notes
 from tests.postgresql.conftest import opened
-from tests.postgresql.test_start import role
 from tests.support.postgresql import Cluster, Server
 
 OUR_SESSIONS = (
@@ -112,7 +111,7 @@ async def test_a_server_without_free_connections_slows_down_and_loses_nothing(
     own_server: Cluster, own_url: str
 ) -> None:
     """Where the server gives fewer than are set, works share those there are."""
-    with role(own_server, own_url, "CONNECTION LIMIT 3") as url:
+    with own_server.role(own_url, "CONNECTION LIMIT 3") as url:
         await own_server.execute(f'GRANT CREATE ON DATABASE "{own_url.rpartition("/")[2]}" TO PUBLIC', url=own_url)
         async with opened(url) as database:
             names = [f"{number:02}" for number in range(50)]
@@ -121,7 +120,7 @@ async def test_a_server_without_free_connections_slows_down_and_loses_nothing(
 
 async def test_a_server_with_no_connection_at_all_is_told(own_server: Cluster, own_url: str) -> None:
     """The sentence says which limits to look at."""
-    with role(own_server, own_url) as url:
+    with own_server.role(own_url) as url:
         await own_server.execute(f'GRANT CREATE ON DATABASE "{own_url.rpartition("/")[2]}" TO PUBLIC', url=own_url)
         async with opened(url) as database:
             name = url.split("//")[1].split(":")[0]

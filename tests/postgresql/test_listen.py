@@ -9,7 +9,6 @@ from gatepost.database.columns import BELL
 from gatepost.database.postgresql import PostgresqlDatabase
 from gatepost.database.postgresql_session import Patience
 from tests.postgresql.conftest import opened
-from tests.postgresql.test_run_again import end_sessions
 from tests.support.postgresql import Cluster, Server
 from tests.support.proxy import proxy
 
@@ -72,7 +71,7 @@ async def test_a_lost_listener_is_restored_and_rings_once(
 ) -> None:
     """What was committed while nobody listened is looked for, and what comes later is heard."""
     await database.listen(bell.ring)
-    assert 1 == await end_sessions(postgresql_server, postgresql_url, "listen")
+    assert 1 == await postgresql_server.end_sessions(postgresql_url, "gatepost listen")
     await bell.rung()
     assert 1 == bell.rings
     await database.write(rings)

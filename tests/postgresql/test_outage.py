@@ -180,5 +180,5 @@ async def test_closing_while_the_server_is_away_ends(own_server: Cluster, own_ur
     await database.listen(lambda: None)
     await database.read(lambda connection: connection.exec_driver_sql("SELECT 1").scalar_one())
     with standing_still(own_server):
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(10):
             await database.close()

@@ -25,18 +25,6 @@ def filling(name: str) -> Callable[[Connection], int]:
     )
 
 
-def sessions_of(kind: str) -> str:
-    return (
-        f"SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'gatepost {kind}'"
-    )
-
-
-async def end_sessions(server: Server, url: str, kind: str) -> int:
-    """Have the server end every session of this kind, as an administrator does; returns how many."""
-    ended = await server.execute(f"SELECT pg_terminate_backend(pid, 5000) FROM ({sessions_of(kind)}) AS ours", url=url)
-    return len(ended)
-
-
 async def test_a_serialization_failure_runs_again(database: PostgresqlDatabase, barrier: PostgresqlBarrier) -> None:
     """Two works change what both have read: both are kept, one of them after another run."""
     await database.write(note("a"))
@@ -116,8 +104,8 @@ async def test_a_session_ended_while_it_was_idle_is_not_noticed(
     """The next write and the next read open new ones."""
     await database.write(note("a"))
     await database.read(notes)
-    assert await end_sessions(postgresql_server, postgresql_url, "write")
-    assert await end_sessions(postgresql_server, postgresql_url, "read")
+    assert await postgresql_server.end_sessions(postgresql_url, "gatepost write")
+    assert await postgresql_server.end_sessions(postgresql_url, "gatepost read")
     await database.write(note("b"))
     assert ["a", "b"] == await database.read(notes)
 
@@ -139,7 +127,7 @@ async def test_a_session_ended_within_a_transaction_costs_another_run(
 
     running = asyncio.create_task(database.write(work) if kind == "write" else database.read(work))
     await barrier.arrived(1)
-    assert await end_sessions(postgresql_server, postgresql_url, kind)
+    assert await postgresql_server.end_sessions(postgresql_url, f"gatepost {kind}")
     await barrier.open()
     expected = ["a"] if kind == "write" else []
     assert expected == await running
@@ -159,7 +147,7 @@ async def test_a_work_that_does_not_notice_the_loss_of_its_line_runs_again(
         note("a")(tx)
         driver: Any = tx.connection.driver_connection
         if runs == 1:
-            await_(end_sessions(postgresql_server, postgresql_url, "write"))
+            await_(postgresql_server.end_sessions(postgresql_url, "gatepost write"))
             while not driver.is_closed():
                 await_(asyncio.sleep(0))
         return "done"

@@ -51,6 +51,21 @@ async def test_a_standby_alone_is_refused(pair: tuple[Cluster, Cluster]) -> None
         await PostgresqlDatabase.open(pair[1].url, wait_s=0)
 
 
+async def test_a_primary_that_was_switched_to_reading_is_left(pair: tuple[Cluster, Cluster]) -> None:
+    """Its connections live and take no writes any more: they are made anew, to the host that takes them."""
+    primary, standby = pair
+    async with opened(both(primary.url, standby.url)) as database:
+        await database.write(note("a"))
+        while not await standby.execute("SELECT 1 FROM pg_class WHERE relname = 'notes'"):
+            pass
+        await standby.execute("SELECT pg_promote()")
+        async with primary.everywhere("default_transaction_read_only", "on"):
+            await database.write(note("b"))
+            await database.write(note("c"))
+        rows = await standby.execute("SELECT text FROM gatepost.notes WHERE text IN ('b', 'c')")
+        assert 2 == len(rows)
+
+
 async def test_reads_come_from_the_primary_while_there_is_one(pair: tuple[Cluster, Cluster]) -> None:
     """A standby in front would answer with what was true a moment ago; without the primary it answers all the same."""
     primary, standby = pair

@@ -4,9 +4,6 @@ import asyncio
 import importlib.util
 import socket
 import sys
-import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -17,22 +14,9 @@ from gatepost.database.postgresql import PostgresqlDatabase
 from gatepost.database.postgresql_session import OLDEST_VERSION, unfitness
 from gatepost.errors import StartRefused
 from tests.postgresql.conftest import opened
-from tests.support.postgresql import Cluster, Server, run_apart
+from tests.support.postgresql import Cluster, Server
 
 FIT = {"version": OLDEST_VERSION, "in_recovery": False, "read_only": False, "synchronous_commit": "on"}
-
-
-@contextmanager
-def role(server: Server, url: str, options: str = "") -> Iterator[str]:
-    """The URL of the same database for a role of its own, who may log in and nothing else."""
-    name = f"role_{uuid.uuid4().hex}"
-    run_apart(server.execute(f"CREATE ROLE {name} LOGIN PASSWORD 'hunter2' {options}", url=url))
-    parts = urlsplit(url)
-    try:
-        yield parts._replace(netloc=f"{name}:hunter2@{parts.netloc.rpartition('@')[2]}").geturl()
-    finally:
-        run_apart(server.execute(f"DROP OWNED BY {name}", url=url))
-        run_apart(server.execute(f"DROP ROLE {name}", url=url))
 
 
 @pytest.fixture
@@ -69,7 +53,7 @@ async def test_a_wrong_password(own_server: Cluster, own_url: str) -> None:
     """Waiting would not make it right."""
     rules = own_server.data / "pg_hba.conf"
     before = rules.read_text()
-    with role(own_server, own_url) as url:
+    with own_server.role(own_url) as url:
         try:
             rules.write_text(f"host all {urlsplit(url).username} 127.0.0.1/32 scram-sha-256\n{before}")
             await own_server.execute("SELECT pg_reload_conf()")
@@ -82,7 +66,7 @@ async def test_a_wrong_password(own_server: Cluster, own_url: str) -> None:
 
 async def test_a_user_who_may_not_make_the_schema(own_server: Cluster, own_url: str) -> None:
     """The sentence holds the line an administrator runs, and with that line it works."""
-    with role(own_server, own_url) as url:
+    with own_server.role(own_url) as url:
         sentence = await refused(url)
         line = sentence.partition("`")[2].partition("`")[0]
         assert f"CREATE SCHEMA gatepost AUTHORIZATION {urlsplit(url).username}" == line
@@ -93,7 +77,7 @@ async def test_a_user_who_may_not_make_the_schema(own_server: Cluster, own_url: 
 
 async def test_a_user_who_may_not_use_the_schema(postgresql_server: Server, postgresql_url: str) -> None:
     """A schema that is somebody else's is told as that."""
-    with role(postgresql_server, postgresql_url) as url:
+    with postgresql_server.role(postgresql_url) as url:
         sentence = await refused(url)
         assert f"`ALTER SCHEMA gatepost OWNER TO {urlsplit(url).username}`" in sentence
 

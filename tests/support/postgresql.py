@@ -16,15 +16,17 @@ import socket
 import subprocess
 import tempfile
 import time
-import uuid
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
 import pytest
+
+from tests.support.postgresql_server import Server, run_apart
+
+__all__ = ["Cluster", "Server", "cluster", "own_cluster", "run_apart", "server"]
 
 _START_TIMEOUT_S = 60
 _STOP_TIMEOUT_S = 30
@@ -40,49 +42,6 @@ if pid=$(head -n 1 "$1/data/postmaster.pid" 2>/dev/null); then
 fi
 rm -rf "$1"
 """
-
-
-class Server:
-    """A running PostgreSQL.
-
-    Attributes:
-        url: of its database `postgres`, as a superuser.
-    """
-
-    _strategy = ""
-
-    def __init__(self, url: str) -> None:
-        self.url = url
-
-    def url_of(self, database: str) -> str:
-        """The URL of another database of this server."""
-        return urlunsplit(urlsplit(self.url)._replace(path=f"/{database}"))
-
-    async def execute(self, statement: str, *arguments: object, url: str | None = None) -> list[Any]:
-        """Run one statement on a connection of its own and return its rows; outside a transaction."""
-        connection = await asyncpg.connect(url or self.url)
-        try:
-            return list(await connection.fetch(statement, *arguments))
-        finally:
-            await connection.close()
-
-    async def create_database(self, name: str, template: str = "template0") -> str:
-        """Make a database, and return its URL."""
-        await self.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}" {self._strategy}')
-        return self.url_of(name)
-
-    async def drop_database(self, name: str) -> None:
-        """Drop a database, whoever is connected."""
-        await self.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
-
-    @contextlib.contextmanager
-    def new_database(self, template: str = "template0") -> Iterator[str]:
-        """The URL of a database that exists while the block runs."""
-        name = f"gatepost_{uuid.uuid4().hex}"
-        try:
-            yield run_apart(self.create_database(name, template))
-        finally:
-            run_apart(self.drop_database(name))
 
 
 class Cluster(Server):
@@ -155,6 +114,23 @@ class Cluster(Server):
         """Stop, and start again on the same port and data."""
         self.stop(immediate=immediate)
         self.start()
+
+    @contextlib.asynccontextmanager
+    async def everywhere(self, setting: str, value: str) -> AsyncIterator[None]:
+        """A setting for the whole server, open sessions included, while the block runs."""
+        await self.execute(f"ALTER SYSTEM SET {setting} = {value}")
+        await self._reload()
+        try:
+            yield
+        finally:
+            await self.execute(f"ALTER SYSTEM RESET {setting}")
+            await self._reload()
+
+    async def _reload(self) -> None:
+        before = await self.execute("SELECT pg_conf_load_time()")
+        await self.execute("SELECT pg_reload_conf()")
+        while before == await self.execute("SELECT pg_conf_load_time()"):
+            pass
 
     def _run(self, program: str, *arguments: str | Path) -> None:
         subprocess.run(
@@ -243,12 +219,6 @@ async def deadlocks(url: str) -> int:
     finally:
         await onlooker.close()
     return found
-
-
-def run_apart(work: Any) -> Any:
-    """Run a coroutine to its end from a fixture or a helper that is no coroutine, whatever loop runs here."""
-    with ThreadPoolExecutor(max_workers=1) as thread:
-        return thread.submit(asyncio.run, work).result()
 
 
 def _who_and_what(home: Path) -> tuple[dict[str, Any], Path]:
