@@ -16,7 +16,7 @@ Act = Callable[[Database], Awaitable[object]]
 
 
 class Filled:
-    """See the module.
+    """A filled database; see the module.
 
     Args:
         runner: of the event loop everything runs in.
@@ -47,7 +47,7 @@ class Filled:
 
 
 class FilledSqlite(Filled):
-    """Args: an engine of the product's for writing."""
+    """A file, behind an engine of the product's for writing."""
 
     kind = "sqlite"
 
@@ -65,7 +65,10 @@ class FilledSqlite(Filled):
 
 
 class FilledPostgresql(Filled):
-    """Args: an engine whose sessions are opened as the product's are."""
+    """A database of a server, behind an engine whose sessions are opened as the product's are.
+
+    Everything runs twice: planned for its values, and for any.
+    """
 
     kind = "postgresql"
 
