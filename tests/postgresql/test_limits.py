@@ -35,11 +35,16 @@ async def test_a_session_is_bounded_by_the_server(database: PostgresqlDatabase) 
     assert expected == await database.read(settings(*names))
 
 
-async def test_a_transaction_reads_what_is_committed_and_a_query_one_moment(database: PostgresqlDatabase) -> None:
+async def test_a_transaction_reads_what_is_committed_and_a_query_one_moment(
+    postgresql_server: Server, postgresql_url: str
+) -> None:
     """The isolation is ours, whatever an administrator made the default."""
+    name = postgresql_url.rpartition("/")[2]
+    await postgresql_server.execute(f"ALTER DATABASE \"{name}\" SET default_transaction_isolation = 'serializable'")
     names = ("transaction_isolation", "transaction_read_only")
-    assert ["read committed", "off"] == await database.write(settings(*names))
-    assert ["repeatable read", "on"] == await database.read(settings(*names))
+    async with opened(postgresql_url) as database:
+        assert ["read committed", "off"] == await database.write(settings(*names))
+        assert ["repeatable read", "on"] == await database.read(settings(*names))
 
 
 async def test_a_session_says_whose_it_is(
