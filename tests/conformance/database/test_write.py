@@ -216,8 +216,11 @@ async def test_a_work_that_began_is_not_cancelled_with_its_caller(
     database: Database, barrier: Barrier, database_url: str
 ) -> None:
     """Cancelled while it runs: closing waits for it, and the next process finds its row."""
+    runs = 0
 
     def work(tx: Connection) -> None:
+        nonlocal runs
+        runs += 1
         barrier.wait(tx)
         note("a")(tx)
 
@@ -225,8 +228,11 @@ async def test_a_work_that_began_is_not_cancelled_with_its_caller(
     await barrier.arrived(1)
     writing.cancel()
     await asyncio.wait([writing])
+    closing = asyncio.create_task(database.close())
+    await closed(database)
     await barrier.open()
-    await database.close()
+    await closing
+    assert 1 == runs
     reader = await open_for_reading(database_url)
     assert ["a"] == await reader.read(notes)
     await reader.close()
