@@ -8,7 +8,7 @@ GatepostError
 ├── NotStarted              a call before the lifespan ran, or after it ended
 ├── TryLater                nothing is half done; the same call may succeed later (HTTP 503, Retry-After)
 │   ├── DatabaseUnavailable full, locked, away or its outcome unknown
-│   ├── DatabaseBusy        the bounded queue of writes is full
+│   ├── DatabaseBusy        too many writes wait, or no connection became free
 │   └── HashingBusy         the bounded queue of password hashes is full
 ├── InvalidInput            what a person typed, field by field (HTTP 422)
 ├── BadToken                every bad token alike (HTTP 400)
@@ -82,7 +82,7 @@ class DatabaseUnavailable(TryLater):
 
 
 class DatabaseBusy(TryLater):
-    """The bounded queue of writes is full."""
+    """Too many writes wait already, or no connection became free in time."""
 
 
 class HashingBusy(TryLater):

@@ -23,7 +23,7 @@ class Database(Protocol):
         """Run `work(tx)` in one transaction and return its value once the commit is durable.
 
         Raises:
-            DatabaseBusy: too many writes wait; nothing was done.
+            DatabaseBusy: too many writes wait, or no connection became free in time; nothing was done.
             DatabaseUnavailable: full, locked, away, or the outcome of the commit is unknown.
             Exception: whatever `work` raised; then it left nothing behind.
         """
