@@ -161,7 +161,12 @@ def cluster(
     """
     home = Path(tempfile.mkdtemp(prefix="gatepost-pg-", dir=folder))
     undertaker = subprocess.Popen(
-        ["/bin/sh", "-c", _UNDERTAKER, "undertaker", home], stdin=subprocess.PIPE, cwd="/", start_new_session=True
+        ["/bin/sh", "-c", _UNDERTAKER, "undertaker", home],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,  # or whoever reads what the run prints would wait for it
+        stderr=subprocess.DEVNULL,
+        cwd="/",
+        start_new_session=True,
     )
     server = None
     try:
