@@ -35,14 +35,12 @@ class RunAgain(Exception):
     Args:
         error: why; of the database or the network.
         away: the server cannot be reached.
-        others: other lines to the same server are no good either.
     """
 
-    def __init__(self, error: BaseException, *, away: bool = False, others: bool = False) -> None:
+    def __init__(self, error: BaseException, *, away: bool = False) -> None:
         super().__init__(str(error))
         self.error = error
         self.away = away
-        self.others = others
 
 
 def line_engine(sessions: Sessions, *, reading: bool) -> AsyncEngine:
@@ -69,14 +67,12 @@ class Line:
         engine: opens the connection; see `line_engine`.
         sessions: where the database is.
         reading: transactions are snapshots that cannot write, and nothing is committed.
-
-    Attributes:
-        stale: set it, and the next transaction has a new connection.
     """
 
     def __init__(self, engine: AsyncEngine, sessions: Sessions, *, reading: bool) -> None:
-        self.stale = False
         self._engine = engine
+        self._sessions = sessions
+        self._generation = sessions.generation
         self._name = f"the {sessions.name}"
         self._patience = sessions.patience
         self._reading = reading
@@ -130,19 +126,19 @@ class Line:
                 await connection.close()
 
     async def _begun(self) -> AsyncConnection:
-        if self.stale:
+        if self._generation != self._sessions.generation:
             await self._drop()
         if self._connection is not None:
             with contextlib.suppress(*LINE_ERRORS):  # lost while it was idle: that costs a new one and no error
                 await self._begin()
                 return self._connection
             await self._drop()
+        self._generation = self._sessions.generation
         try:
             self._connection = await self._engine.connect()
             self._driver = (await self._connection.get_raw_connection()).driver_connection
             if self._connection.sync_connection is not None:
                 refuse_endings(self._connection.sync_connection)
-            self.stale = False
             await self._begin()
         except (*LINE_ERRORS, DBAPIError, ServerUnfit) as error:
             await self._drop()
@@ -207,7 +203,8 @@ class Line:
         if lost or is_conflict(error):
             return RunAgain(error)
         if not self._reading and is_read_only(error):
-            return RunAgain(error, others=True)
+            self._sessions.renew(self._generation)
+            return RunAgain(error)
         if is_unavailable(error) and not is_read_only(error):  # a query that tried to write is a bug
             return unavailable(self._name, error)
         return error

@@ -99,11 +99,6 @@ class Lines:
     async def _once(self, line: Line, work: Work[T]) -> T:
         try:
             return await line.transact(work)
-        except RunAgain as again:
-            if again.others:
-                for other in self._lines:
-                    other.stale = True
-            raise
         finally:
             self._give_back(line)
 

@@ -67,6 +67,7 @@ class Sessions:
         patience: how long is waited for what.
         files: the files that the URL names, with the names of their options.
         has_several_hosts: another one may take writes where one does not.
+        generation: a line whose connection is of an earlier one opens a new one; see `renew`.
         away: a work gave up because no server was there, and none has been since: nobody waits for it now.
     """
 
@@ -80,6 +81,7 @@ class Sessions:
         self.masked_url = masked_url(url)
         self.files = [(name, Path(query[name][-1])) for name in _FILES if name in query]
         self.patience = patience
+        self.generation = 0
         self.away = False
         self._url = url
         self.has_several_hosts = "," in hosts
@@ -122,6 +124,11 @@ class Sessions:
         if readable is not None:
             return readable
         raise failure
+
+    def renew(self, generation: int) -> None:
+        """Have every line open a new session: one of this generation found that its server takes no writes now."""
+        if generation == self.generation:  # the first of those that find it at the same time
+            self.generation += 1
 
     def opener(self, part: str, *, reading: bool = False, bounded: bool = True) -> Callable[..., Awaitable[Any]]:
         """Return `open` in the form SQLAlchemy asks for: it adds arguments from a URL we do not use."""
