@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import Connection
 
 from gatepost.database.postgresql import PostgresqlDatabase
+from gatepost.database.postgresql_session import Sessions
 from gatepost.errors import StartRefused
 from tests.conformance.database.conftest import note, notes
 from tests.postgresql.conftest import QUICK, opened
@@ -64,6 +65,15 @@ async def test_a_primary_that_was_switched_to_reading_is_left(pair: tuple[Cluste
             await database.write(note("b"))
             await database.write(note("c"))
             assert ["a", "b", "c"] == await database.read(notes)
+
+
+def test_lines_that_find_it_at_the_same_time_are_renewed_once() -> None:
+    """The second to tell of the same generation tells nothing new, or nine lines would be opened nine times."""
+    sessions = Sessions("postgresql://postgres@one,two/postgres")
+    found = sessions.generation
+    for _ in range(9):
+        sessions.renew(found)
+    assert found + 1 == sessions.generation
 
 
 async def test_reads_come_from_the_primary_while_there_is_one(pair: tuple[Cluster, Cluster]) -> None:
