@@ -16,6 +16,7 @@ GatepostError
 ├── IdempotencyKeyReused    the Idempotency-Key came before with another body (HTTP 409)
 ├── EnqueueRefused          a draft cannot be promised in this transaction: wrong session, database or schema
 ├── TemplateError           a template is missing, does not compile or lacks a value
+│   └── TemplateUnknown     this process has no template of that name; another may
 └── ComposeError            the message could not be made, or did not pass its check
     └── InvalidRecipient    the stored recipient is no address that may be written to a server
 
@@ -137,6 +138,10 @@ class EnqueueRefused(GatepostError):
 
 class TemplateError(GatepostError):
     """A template is missing, does not compile or lacks a value, or a draft does not fit it; names file or message."""
+
+
+class TemplateUnknown(TemplateError):
+    """This process has no template of that name; another one may have it."""
 
 
 class ComposeError(GatepostError):

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from gatepost.delivery.retry import MAX_UNREACHABLE_DELAY_S, judge
+from gatepost.delivery.retry import MAX_TEMPLATE_DELAY_S, MAX_UNREACHABLE_DELAY_S, judge, without_template
 from gatepost.mail.draft import IfUnknown
 from gatepost.outbox.claim import Claimed
 from gatepost.outbox.lifecycle import State
@@ -66,6 +66,14 @@ def test_no_retry_is_due_after_the_message_has_expired() -> None:
     """At its end it is looked at once more, and found expired."""
     assert 2.0 == _delay_s(Outcome.TRANSIENT, 9, expires_at=NOW_MS + 2_000)
     assert 0.0 == _delay_s(Outcome.TRANSIENT, 9, expires_at=NOW_MS - 2_000)
+
+
+def test_a_message_without_its_template_waits_for_a_worker_that_has_it() -> None:
+    """Soon at first, every ten minutes in the end, and it never counts as a try."""
+    verdicts = [without_template(_claimed(claim_number=number), NOW_MS, MIDDLE) for number in (1, 2, 3, 50)]
+    assert {("deferred", "template_unknown", False)} == {(one.state, one.reason, one.counted) for one in verdicts}
+    delays = [((one.due_at or 0) - NOW_MS) / 1000 for one in verdicts]
+    assert [5, 10, 20, MAX_TEMPLATE_DELAY_S] == delays
 
 
 def test_a_permanent_failure_is_not_tried_again() -> None:

@@ -10,8 +10,8 @@ from sqlalchemy import Connection
 from gatepost.clock import Clock
 from gatepost.database.connection import Database
 from gatepost.delivery.outcome_events import attempt_event
-from gatepost.delivery.retry import judge
-from gatepost.errors import InvalidRecipient, TryLater
+from gatepost.delivery.retry import judge, without_template
+from gatepost.errors import InvalidRecipient, TemplateUnknown, TryLater
 from gatepost.events import ClaimLost, Events, WorkerFailed
 from gatepost.outbox.claim import Claimed
 from gatepost.outbox.give_back import given_back
@@ -58,7 +58,7 @@ class Attempt:
         try:
             envelope = self._desk.compose(self.claimed, self._values, self._started_at)
         except Exception as error:  # whatever a template does, it must not be tried for ever
-            self._decide(_not_composed(error), self._as_tried("not_composed", text=str(error)))
+            self._decide(self._not_composed(error), self._as_tried("not_composed", text=str(error)))
         else:
             await self._submit(envelope)
         await self._settle()
@@ -123,6 +123,15 @@ class Attempt:
             ),
         )
 
+    def _not_composed(self, error: Exception) -> Verdict:
+        match error:
+            case InvalidRecipient():
+                return Verdict(state=State.FAILED, reason="invalid_recipient")
+            case TemplateUnknown():
+                return without_template(self.claimed, self._desk.clock.now_ms(), random.random())  # noqa: S311  # jitter
+            case _:  # a mistake in a template is ours: the message waits until somebody has mended it
+                return Verdict(state=State.HELD, reason="cannot_compose")
+
     def _decide(self, verdict: Verdict, tried: Try) -> None:
         self.verdict, self.tried = verdict, tried
 
@@ -180,10 +189,3 @@ class Attempt:
 def _storable(text: str | None) -> str | None:
     """Whatever a server, a transport or a template said, in a form that every database takes (PostgreSQL: no NUL)."""
     return one_line(text) or None if text else None
-
-
-def _not_composed(error: Exception) -> Verdict:
-    if isinstance(error, InvalidRecipient):
-        return Verdict(state=State.FAILED, reason="invalid_recipient")
-    # A mistake in a template is ours: the message waits until somebody has mended it.
-    return Verdict(state=State.HELD, reason="cannot_compose")

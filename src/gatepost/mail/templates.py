@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from gatepost.errors import TemplateError
+from gatepost.errors import TemplateError, TemplateUnknown
 from gatepost.languages import nearest
 from gatepost.mail.draft import Draft
 from gatepost.mail.layout import Layouts
@@ -142,7 +142,7 @@ class Templates:
         try:
             return self._messages[name]
         except KeyError:
-            raise TemplateError(f"There is no template {name!r}. There are: {', '.join(self.names)}.") from None
+            raise TemplateUnknown(f"There is no template {name!r}. There are: {', '.join(self.names)}.") from None
 
 
 def _check_folder(own: Path) -> None:

@@ -24,6 +24,7 @@ from gatepost.events import (
     MessageUnknown,
 )
 from gatepost.mail.draft import IfUnknown
+from gatepost.mail.templates import Templates
 from gatepost.outbox.claim import Claimed, Skip
 from gatepost.signals import StopSign
 from gatepost.testing import Drop, Hang, Refuse, Step, SubmissionServer
@@ -235,6 +236,28 @@ async def test_a_message_its_template_cannot_make_is_held(
     found = await delivery.find(row_id)
     assert ("held", "cannot_compose") == (found.message.state, found.message.reason)
     assert "nickname" in str(found.attempts[0].reply_text)
+
+
+async def test_a_message_without_its_template_is_left_for_a_worker_that_has_it(
+    database: Database, server: SubmissionServer, clock: MovableClock
+) -> None:
+    """One worker began with another folder of templates, or before an upgrade: nothing is held, nothing counts."""
+
+    def compose(claimed: Claimed, values: Mapping[str, str], now_ms: int) -> Envelope:
+        rendered = Templates().render(claimed.template, claimed.locale, values)
+        raise AssertionError(f"there is a template: {rendered}")
+
+    without = Delivery(database, smtp_to(server.port), clock, compose=compose)
+    async with without.running():
+        (row_id,) = await without.enqueue(template="invitation")
+        await without.wait_for(MessageDeferred)
+    found = await without.find(row_id)
+    assert ("deferred", "template_unknown", 0) == (found.message.state, found.message.reason, found.message.attempts)
+    clock.move(seconds=10)
+    having = Delivery(database, smtp_to(server.port), clock)
+    async with having.running():
+        await having.wait_for(MessageAccepted)
+    assert "accepted" == (await having.find(row_id)).message.state
 
 
 async def test_a_poisoned_recipient_never_reaches_the_wire(
