@@ -62,9 +62,15 @@ class Installation:
             Service(folder, smtp_port, database=database, arguments=("serve", "--no-worker"), **settings)
             for _ in range(fronts)
         ]
-        self.workers = [
-            Program(("worker", "--slots", str(slots)), dict(self.fronts[0].settings), folder) for _ in range(workers)
-        ]
+        self.workers: list[Program] = []
+        for _ in range(workers):
+            self.add_worker(slots)
+
+    def add_worker(self, slots: int) -> Program:
+        """One more worker; not started yet."""
+        front = self.fronts[0]
+        self.workers.append(Program(("worker", "--slots", str(slots)), dict(front.settings), front.folder))
+        return self.workers[-1]
 
     @property
     def programs(self) -> list[Program]:

@@ -32,6 +32,8 @@ FOR EACH ROW EXECUTE FUNCTION witness.write_down();
 """
 _READ = """SELECT extract(epoch FROM at)::float8, message, recipient, before, after, owner_before, owner_after, claim
     FROM witness.moves ORDER BY number"""
+_HELD_FOR_DEAD = """SELECT DISTINCT owner_after FROM witness.moves JOIN attempts USING (message)
+    WHERE claim = claim_number AND after = 'sending' AND outcome = 'worker_died'"""
 
 # What may happen to a message while processes, connections and databases die, and nobody refuses it.
 MOVES = {
@@ -86,6 +88,10 @@ class Witness:
     def moves(self) -> list[Move]:
         """All moves so far, in their order."""
         return [Move(*row) for row in self._tables.read(_READ)[0]]
+
+    def held_for_dead(self) -> set[str]:
+        """The owners of all tries that ended because their worker was gone."""
+        return {owner for (owner,) in self._tables.read(_HELD_FOR_DEAD)[0]}
 
     def wrong(self) -> list[str]:
         """What must not have happened to any message."""

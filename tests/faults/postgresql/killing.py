@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 from gatepost.testing import SubmissionServer
@@ -37,6 +38,7 @@ class WorkerKills(KillRun):
     def __init__(self, folder: Path, tables: PostgresqlTables, *, kills: int, seed: int) -> None:
         super().__init__(folder, kills=kills, seed=seed)
         self._tables = tables
+        self._killed: set[str] = set()
 
     async def run(self) -> Report:
         """Kill, restart at once, come to rest, compare."""
@@ -62,10 +64,7 @@ class WorkerKills(KillRun):
             finally:
                 await asyncio.to_thread(installation.close)
         self._write_report(driver, await asyncio.to_thread(read_books, self._tables), mail)
-        self.report.differences += await asyncio.to_thread(witness.wrong)
-        ((deadlocks,),) = (await asyncio.to_thread(self._tables.read, _DEADLOCKS))[0]
-        if deadlocks:
-            self.report.differences.append(f"{deadlocks} deadlocks: rows are not taken in one order")
+        self.report.differences += await asyncio.to_thread(list, self._look_within(witness))
         if code != 0:
             self.report.differences.append(f"a program ended with exit code {code}")
         self.report.seconds = time.monotonic() - began
@@ -103,6 +102,7 @@ class WorkerKills(KillRun):
         if not program.alive:
             self.report.differences.append(f"a program ended by itself:\n{program.text}")
         program.kill()
+        self._killed.add(str(program.pid))
         self._look_at_log(program)
         program.start()
 
@@ -113,6 +113,16 @@ class WorkerKills(KillRun):
         come_to_rest(installation, REST_TIMEOUT_S)
         for program in installation.programs:
             self._look_at_log(program)
+
+    def _look_within(self, witness: Witness) -> Iterator[str]:
+        """What only PostgreSQL itself can tell."""
+        yield from witness.wrong()
+        for owner in witness.held_for_dead():
+            if owner.split(":")[1] not in self._killed:
+                yield f"{owner} lived, and its messages were taken over"
+        ((deadlocks,),) = self._tables.read(_DEADLOCKS)[0]
+        if deadlocks:
+            yield f"{deadlocks} deadlocks: rows are not taken in one order"
 
 
 def _has_begun(worker: Program) -> bool:

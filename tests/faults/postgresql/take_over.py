@@ -15,7 +15,7 @@ from gatepost.testing.behaviours import Step
 from tests.faults.hanging import Reached
 from tests.faults.rest import come_to_rest, register
 from tests.support.installation import Installation, new_database
-from tests.support.ledgers import Message, differences, read_books
+from tests.support.ledgers import Message, bring_copies_forward, differences, read_books
 from tests.support.postgresql import own_cluster
 from tests.support.programs import Program
 from tests.support.service import Service
@@ -64,7 +64,7 @@ def _run_apart(folder: Path) -> Aftermath:
             new_database(server),
             mail.port,
             fronts=1,
-            workers=3,
+            workers=2,
             slots=SLOTS,
             WELCOME="off",
             # Longer than the freeze: what is refused shall be the late write, not the late reply.
@@ -78,7 +78,8 @@ def _run_apart(folder: Path) -> Aftermath:
 
 
 def _run(installation: Installation, mail: SubmissionServer) -> Aftermath:
-    (front,), (killed, frozen, heir) = installation.fronts, installation.workers
+    (front,), (killed, frozen) = installation.fronts, installation.workers
+    heir = installation.add_worker(len(IN_FLIGHT))
     witness = Witness(installation.tables)
     front.start()
     front.wait_until_ready()
@@ -91,12 +92,17 @@ def _run(installation: Installation, mail: SubmissionServer) -> Aftermath:
     began_at = witness.now()
     killed.kill()
     frozen.freeze()
-    mail.clear()
     installation.workers.remove(killed)
+    mail.clear()  # what the frozen one waited for comes now, and lies in its sockets
+    heirs = Reached(mail, Step.EHLO, len(IN_FLIGHT))
     _wait_until_taken_over(witness, began_at)
-    come_to_rest(installation)
+    bring_copies_forward(installation.tables)
+    heirs.wait()
+    # The heir has them all in flight, in the very states the late writes ask for: only owner and claim number differ.
     frozen.thaw()
     frozen.wait_for_log("claim_lost", count=2)
+    mail.clear()
+    come_to_rest(installation)
     installation.workers.remove(heir)
     assert 0 == heir.stop(), heir.text
     assert 202 == register(front, AFTERWARDS)
