@@ -67,16 +67,17 @@ async def test_a_rollback_rings_nothing(database: PostgresqlDatabase, postgresql
 
 
 async def test_a_lost_listener_is_restored_and_rings_once(
-    database: PostgresqlDatabase, postgresql_server: Server, postgresql_url: str, bell: Bell
+    postgresql_server: Server, postgresql_url: str, bell: Bell
 ) -> None:
     """What was committed while nobody listened is looked for, and what comes later is heard."""
-    await database.listen(bell.ring)
-    assert 1 == await postgresql_server.end_sessions(postgresql_url, "gatepost listen")
-    await bell.rung()
-    assert 1 == bell.rings
-    await database.write(rings)
-    await bell.rung()
-    assert 2 == bell.rings
+    async with opened(postgresql_url, patience=Patience(look_s=3_600)) as database:
+        await database.listen(bell.ring)
+        assert 1 == await postgresql_server.end_sessions(postgresql_url, "gatepost listen")
+        await bell.rung()
+        assert 1 == bell.rings
+        await database.write(rings)
+        await bell.rung()
+        assert 2 == bell.rings
 
 
 async def test_a_listener_outlives_a_restart_of_the_server(own_server: Cluster, own_url: str, bell: Bell) -> None:

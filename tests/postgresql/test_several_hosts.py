@@ -106,15 +106,22 @@ async def test_a_start_within_a_failover_waits_for_its_end(pair: tuple[Cluster, 
 
 
 @pytest.fixture
-def silent_place() -> Iterator[str]:
-    """A port that takes connections and never says a word, as a dead machine behind a firewall."""
+def dead_machine() -> Iterator[socket.socket]:
+    """A port that takes connections and never says a word, as a machine that hangs."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        yield "{}:{}".format(*listener.getsockname())
+        listener.setblocking(False)
+        yield listener
 
 
-async def test_a_dead_machine_in_front_does_not_use_up_the_time(postgresql_url: str, silent_place: str) -> None:
+async def test_a_dead_machine_in_front_does_not_use_up_the_time(
+    postgresql_url: str, dead_machine: socket.socket
+) -> None:
     """Each host has a time limit of its own, and the one that was good comes first from then on."""
-    url = f"postgresql://postgres@{silent_place},{place(postgresql_url)}{urlsplit(postgresql_url).path}"
+    first = "{}:{}".format(*dead_machine.getsockname())
+    url = f"postgresql://postgres@{first},{place(postgresql_url)}{urlsplit(postgresql_url).path}"
     async with opened(url, patience=replace(QUICK, connect_s=0.5)) as database:
         await database.write(note("a"))
         assert ["a"] == await database.read(notes)
+    dead_machine.accept()[0].close()
+    with pytest.raises(BlockingIOError):
+        dead_machine.accept()

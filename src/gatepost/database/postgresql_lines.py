@@ -64,7 +64,7 @@ class Lines:
             self._leave()
             raise
         running = asyncio.create_task(self._run(line, work))
-        running.add_done_callback(self._done)
+        running.add_done_callback(lambda _: self._leave())
         return await asyncio.shield(running)
 
     def check(self) -> None:
@@ -120,11 +120,6 @@ class Lines:
         # Open ones are taken first: where the server gives us no more connections, works share those we have.
         self._free.insert(len(self._free) if line.is_open else 0, line)
         self._places.release()
-
-    def _done(self, task: "asyncio.Task[object]") -> None:
-        self._leave()
-        if not task.cancelled():
-            task.exception()  # its caller may be gone: nobody else would ask
 
     def _leave(self) -> None:
         self._inside -= 1
