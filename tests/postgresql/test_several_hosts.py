@@ -99,7 +99,8 @@ async def test_a_start_within_a_failover_waits_for_its_end(pair: tuple[Cluster, 
     opening = asyncio.create_task(
         PostgresqlDatabase.open(both(primary.url, standby.url), wait_s=30, on_waiting=told.put_nowait)
     )
-    assert "it is a standby" in await told.get()
+    async with asyncio.timeout(30):
+        assert "it is a standby" in await told.get()
     await standby.execute("SELECT pg_promote()")
     await (await opening).close()
     assert told.empty()

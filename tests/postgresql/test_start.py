@@ -119,7 +119,8 @@ async def test_a_server_that_is_starting_is_waited_for(own_server: Cluster, own_
     await asyncio.to_thread(own_server.stop)
     try:
         opening = asyncio.create_task(PostgresqlDatabase.open(own_url, wait_s=30, on_waiting=told.put_nowait))
-        assert "waiting up to 30 s for the PostgreSQL database" in await told.get()
+        async with asyncio.timeout(30):
+            assert "waiting up to 30 s for the PostgreSQL database" in await told.get()
     finally:
         await asyncio.to_thread(own_server.start)
     await (await opening).close()
@@ -134,7 +135,8 @@ async def test_a_start_can_be_cancelled_while_it_waits(free_port: int) -> None:
             f"postgresql://postgres@127.0.0.1:{free_port}/mail", wait_s=30, on_waiting=lambda _: waiting.set()
         )
     )
-    await waiting.wait()
+    async with asyncio.timeout(30):
+        await waiting.wait()
     opening.cancel()
     with pytest.raises(asyncio.CancelledError):
         await opening
