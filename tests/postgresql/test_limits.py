@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 from sqlalchemy import Connection, text
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.util import await_
 
 from gatepost.database.postgresql import PostgresqlDatabase
@@ -89,6 +89,24 @@ async def test_a_statement_that_takes_too_long_is_told(database: PostgresqlDatab
     with pytest.raises(DatabaseUnavailable, match="a statement took too long"):
         await database.write(work)
     await database.write(note("a"))
+
+
+@pytest.mark.parametrize("code", ["query_canceled", "serialization_failure"])
+async def test_what_a_work_makes_of_an_error_is_its_own(database: PostgresqlDatabase, code: str) -> None:
+    """Neither an outage nor a reason to run again, whatever caused it."""
+    runs = 0
+
+    def work(tx: Connection) -> None:
+        nonlocal runs
+        runs += 1
+        try:
+            tx.exec_driver_sql(f"DO $$ BEGIN RAISE EXCEPTION USING ERRCODE = '{code}'; END $$")
+        except DBAPIError as error:
+            raise LookupError from error
+
+    with pytest.raises(LookupError):
+        await database.write(work)
+    assert 1 == runs
 
 
 async def test_a_write_that_finds_no_free_connection_in_time_is_told(

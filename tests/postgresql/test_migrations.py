@@ -4,6 +4,7 @@ import asyncio
 import difflib
 from collections.abc import Iterator
 
+import asyncpg
 import pytest
 from sqlalchemy.exc import ProgrammingError
 
@@ -108,18 +109,21 @@ async def test_a_revision_is_applied_whole_or_not_at_all(postgresql_server: Serv
     assert ["column tokens.mine text", "table tokens"] == await schema_of(postgresql_server, empty_url)
 
 
-async def test_a_start_cancelled_within_a_migration_leaves_whole_revisions(
-    postgresql_server: Server, empty_url: str
-) -> None:
-    """What was begun is finished before the caller learns that it was cancelled, and the next start finds it."""
+async def test_a_start_cancelled_within_a_migration_ends_with_it(postgresql_server: Server, empty_url: str) -> None:
+    """What was begun is finished, under its lock, before the caller learns that it was cancelled."""
+    await postgresql_server.execute("CREATE SCHEMA gatepost", url=empty_url)
+    blocker = await asyncpg.connect(empty_url)
+    await blocker.execute("BEGIN; CREATE TABLE gatepost.accounts (theirs text)")  # the migration waits for its end
     opening = asyncio.create_task(PostgresqlDatabase.open(empty_url, wait_s=0))
-    while not await postgresql_server.execute(
-        "SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND granted"
-        " AND database = (SELECT oid FROM pg_database WHERE datname = current_database())",
-        url=empty_url,
-    ):
+    waiting = (
+        "SELECT 1 FROM pg_locks JOIN pg_stat_activity USING (pid) WHERE NOT granted AND datname = current_database()"
+    )
+    while not await postgresql_server.execute(waiting, url=empty_url):
         pass
     opening.cancel()
+    await blocker.execute("ROLLBACK")
     with pytest.raises(asyncio.CancelledError):
         await opening
-    await migrated(empty_url)
+    rows = await postgresql_server.execute("SELECT version_num FROM gatepost.alembic_version", url=empty_url)
+    assert [head_revision()] == [row[0] for row in rows]
+    await blocker.close()
