@@ -14,13 +14,13 @@ ROLE = "gatepost"
 _MAKE_ROLE = f"""DO $$ BEGIN CREATE ROLE {ROLE} LOGIN; EXCEPTION WHEN duplicate_object THEN NULL; END $$"""
 
 
-def new_database(server: Server) -> PostgresqlTables:
+def new_database(server: Server, tablespace: str = "pg_default") -> PostgresqlTables:
     """An empty database of its own for one installation, whose programs come in as an ordinary role."""
     name = f"fault_{secrets.token_hex(6)}"
 
     async def make() -> str:
         await server.execute(_MAKE_ROLE)
-        await server.execute(f"CREATE DATABASE {name} OWNER {ROLE}")
+        await server.execute(f"CREATE DATABASE {name} OWNER {ROLE} TABLESPACE {tablespace}")
         return server.url_of(name)
 
     admin_url = run_apart(make())
