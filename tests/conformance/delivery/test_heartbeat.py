@@ -1,12 +1,9 @@
 """The heartbeat of a worker that shares its database with others; a SQLite file has one worker and no heartbeat."""
 
-from collections.abc import Callable
-from typing import TypeVar
-
 import pytest
 from sqlalchemy import Connection, delete
 
-from gatepost.database.connection import Database, Work
+from gatepost.database.connection import Database
 from gatepost.delivery.heartbeat import BLIND_AFTER_S, Heartbeat
 from gatepost.errors import DatabaseUnavailable
 from gatepost.events import MessageAccepted, MessagesRecovered, WorkerFailed, WorkerRevived
@@ -17,10 +14,9 @@ from gatepost.testing import Hang, Step, SubmissionServer
 from tests.support.clock import MovableClock
 from tests.support.delivery import NEVER_S, SHORT_S, beats, reached, wait, worker_on
 from tests.support.outbox import beat_ago, draft, enlisted, enqueue_all
+from tests.support.troubled import Troubled
 
 pytestmark = pytest.mark.parametrize("database_kind", ["postgresql"])
-
-T = TypeVar("T")
 
 
 async def test_a_worker_held_for_dead_enlists_again_and_goes_on(
@@ -52,7 +48,7 @@ async def test_a_beat_that_fails_is_followed_by_the_next(
     processes: list[Database], server: SubmissionServer, error: Exception
 ) -> None:
     """Whatever was raised, the heart goes on beating; it tells what happened."""
-    failing = Failing(processes[0])
+    failing = Troubled(processes[0])
     delivery = worker_on(failing, server, "worker", heartbeat_s=SHORT_S)
     async with delivery.running():
         failing.errors = [error] * 3
@@ -128,31 +124,3 @@ async def test_a_claim_that_took_effect_after_its_connection_broke_is_found(
         await processes[1].write(late_commit)
         await delivery.wait_for(MessageAccepted)
     assert [1] == [event.due_again for event in delivery.of(MessagesRecovered)]
-
-
-class Failing(Database):
-    """A real database whose next writes raise what the test asks for, instead of being run."""
-
-    def __init__(self, database: Database) -> None:
-        self.url = database.url
-        self.shared = database.shared
-        self.warnings = database.warnings
-        self.errors: list[Exception] = []
-        self._database = database
-
-    async def write(self, work: Work[T]) -> T:
-        if self.errors:
-            raise self.errors.pop()
-        return await self._database.write(work)
-
-    async def read(self, query: Work[T]) -> T:
-        return await self._database.read(query)
-
-    async def ready(self) -> None:
-        await self._database.ready()
-
-    async def listen(self, ring: Callable[[], None]) -> None:
-        await self._database.listen(ring)
-
-    async def close(self) -> None:
-        await self._database.close()

@@ -1,15 +1,14 @@
 """The worker against a real SMTP server: what it does with what the server says, and how it stops."""
 
 import asyncio
-from collections.abc import Callable, Mapping
-from typing import TypeVar
+from collections.abc import Mapping
 
 import pytest
 from sqlalchemy import Connection
 
-from gatepost.database.connection import Database, Work
+from gatepost.database.connection import Database
 from gatepost.delivery import attempt, worker
-from gatepost.errors import DatabaseUnavailable, InvalidRecipient, TemplateError
+from gatepost.errors import InvalidRecipient, TemplateError
 from gatepost.events import (
     ClaimLost,
     MessageAccepted,
@@ -31,8 +30,7 @@ from gatepost.testing import Drop, Hang, Refuse, Step, SubmissionServer
 from gatepost.transport.transport import Envelope
 from tests.support.clock import MovableClock
 from tests.support.delivery import DEADLINE_S, Delivery, reached, smtp_to, wait
-
-T = TypeVar("T")
+from tests.support.troubled import Troubled
 
 
 @pytest.fixture
@@ -344,42 +342,12 @@ async def test_a_stolen_claim_is_noticed_before_the_content(
     assert "sending" == (await delivery.find(row_id)).message.state
 
 
-class AnswersLost(Database):
-    """A real database whose next answers never arrive: the commit is durable and nobody is told."""
-
-    def __init__(self, database: Database) -> None:
-        self.url = database.url
-        self.shared = database.shared
-        self.warnings = database.warnings
-        self.answers_to_lose = 0
-        self._database = database
-
-    async def write(self, work: Work[T]) -> T:
-        value = await self._database.write(work)
-        if self.answers_to_lose > 0:
-            self.answers_to_lose -= 1
-            raise DatabaseUnavailable("the answer to the commit was lost")
-        return value
-
-    async def read(self, query: Work[T]) -> T:
-        return await self._database.read(query)
-
-    async def ready(self) -> None:
-        await self._database.ready()
-
-    async def listen(self, ring: Callable[[], None]) -> None:
-        await self._database.listen(ring)
-
-    async def close(self) -> None:
-        await self._database.close()
-
-
 async def test_a_claim_nobody_heard_of_is_found_again(
     database: Database, server: SubmissionServer, clock: MovableClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The commit of a claim was durable, its answer was lost: the messages are ours and nobody works on them."""
     monkeypatch.setattr(worker, "AFTER_FAILURE_S", 0.01)
-    losing = AnswersLost(database)
+    losing = Troubled(database)
     delivery = Delivery(losing, smtp_to(server.port), clock)
     (row_id,) = await delivery.enqueue()
     await delivery.worker.start()
@@ -396,7 +364,7 @@ async def test_a_result_whose_answer_is_lost_is_written_once(
 ) -> None:
     """The attempt asks again, finds its own row, and tells of the acceptance: one copy, one attempt, one event."""
     monkeypatch.setattr(attempt, "SETTLE_RETRY_S", 0.01)
-    losing = AnswersLost(database)
+    losing = Troubled(database)
     delivery = Delivery(losing, smtp_to(server.port), clock)
     server.on_accepted = lambda message: setattr(losing, "answers_to_lose", 1)
     async with delivery.running():
