@@ -99,9 +99,9 @@ class KillRun:
         """The mailed links work, those of messages that were sent twice before others."""
         counts = Counter(one.message_id for one in mail.messages)
         newest_last = sorted(mail.messages, key=lambda one: counts[one.message_id] > 1)
-        links = (where for message in reversed(newest_last) if (where := link(message)) is not None)
+        links = dict.fromkeys(where for message in reversed(newest_last) if (where := link(message)) is not None)
         client = Client(port)
-        for where in islice(links, LINKS_TRIED):
+        for where in islice(links, LINKS_TRIED):  # each once: copies carry the same link, which works once
             answer = await client.post("/auth/verify", {"token": where.partition("token=")[2]})
             self.report.links_tried += 1
             if answer.status != 200:
