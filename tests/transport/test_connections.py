@@ -6,7 +6,7 @@ import pytest
 
 from gatepost.errors import SettingsError
 from gatepost.testing import Drop, Hang, Refuse, Step, SubmissionServer
-from gatepost.transport import dialogue
+from gatepost.transport.deadlines import StepTimeouts
 from gatepost.transport.reply import Outcome, Phase
 from gatepost.transport.server import Server
 from gatepost.transport.smtp import SmtpTransport
@@ -67,15 +67,13 @@ async def test_a_connection_that_dies_at_rset_is_replaced(server: SubmissionServ
     assert (await line.submit(an_envelope(2))).outcome is Outcome.ACCEPTED
 
 
-async def test_a_connection_that_went_silent_is_replaced(
-    server: SubmissionServer, line: Line, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_connection_that_went_silent_is_replaced(server: SubmissionServer) -> None:
     """A kept connection whose other end vanished without a word costs a moment, not the whole attempt."""
-    monkeypatch.setattr(dialogue, "REUSED_REPLY_TIMEOUT_S", 0.1)
-    await line.submit(an_envelope(1))
-    server.at(Step.MAIL, Hang(), times=1)
-    reply = await line.submit(an_envelope(2))
-    assert (reply.outcome, line.marking.calls, server.connections_total) == (Outcome.ACCEPTED, 1, 2)
+    async with opened(server, timeouts=StepTimeouts(reused_reply_s=0.1)) as line:
+        await line.submit(an_envelope(1))
+        server.at(Step.MAIL, Hang(), times=1)
+        reply = await line.submit(an_envelope(2))
+        assert (reply.outcome, line.marking.calls, server.connections_total) == (Outcome.ACCEPTED, 1, 2)
 
 
 async def test_a_new_connection_that_dies_at_mail_is_not_replaced(server: SubmissionServer, line: Line) -> None:

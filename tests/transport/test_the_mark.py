@@ -37,11 +37,12 @@ async def test_a_lost_claim_is_broken_off_after_354(server: SubmissionServer, li
     assert server.messages == []
 
 
-async def test_a_lost_claim_known_early_keeps_the_connection(server: SubmissionServer, line: Line) -> None:
-    """Told before DATA, the message is reset and the connection carries the next one."""
-    reply = await line.submit(an_envelope(1), Marking(answer=False))
-    assert (reply.outcome, reply.phase) == (Outcome.NOT_OURS, Phase.RCPT)
-    assert (await line.submit(an_envelope(2))).outcome is Outcome.ACCEPTED
+async def test_a_lost_claim_known_early_keeps_the_connection(server: SubmissionServer) -> None:
+    """Told before DATA where commands go one by one, the message is reset and the connection carries the next one."""
+    async with opened(server, client="aiosmtplib") as line:
+        reply = await line.submit(an_envelope(1), Marking(answer=False))
+        assert (reply.outcome, reply.phase) == (Outcome.NOT_OURS, Phase.RCPT)
+        assert (await line.submit(an_envelope(2))).outcome is Outcome.ACCEPTED
     assert [message.message_id for message in server.messages] == ["<2@example.org>"]
     assert server.connections_total == 1
 

@@ -2,12 +2,12 @@
 
 import asyncio
 import contextlib
-import ssl
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from gatepost.transport.deadlines import StepTimeouts
 from gatepost.transport.line import CLOSE_TIMEOUT_S, Line
-from gatepost.transport.opening import Unreachable, open_line, tls_context
+from gatepost.transport.opening import Manner, Unreachable, open_line
 from gatepost.transport.reply import Phase, broken_off
 from gatepost.transport.server import Server
 from gatepost.transport.transport import Progress
@@ -33,23 +33,20 @@ class Connections:
     is kept, so there are never more connections than turns.
     """
 
-    def __init__(
-        self,
-        servers: Sequence[Server],
-        limits: Limits,
-        ssl_context: ssl.SSLContext | None,
-        local_hostname: str | None,
-    ) -> None:
+    def __init__(self, servers: Sequence[Server], limits: Limits, manner: Manner) -> None:
         self._servers = tuple(servers)
         self._limits = limits
-        needs_tls = any(server.tls != "none" for server in servers)
-        self._ssl_context = tls_context(ssl_context) if needs_tls else None
-        self._local_hostname = local_hostname
+        self._manner = manner
         self._turns = asyncio.Semaphore(limits.connections)
         self._idle: dict[Line, asyncio.TimerHandle] = {}  # the last one kept is the first one taken
         self._in_use: set[Line] = set()
         self._resting: dict[Server, float] = {}
         self.closed = False
+
+    @property
+    def timeouts(self) -> StepTimeouts:
+        """Of each step of a dialogue."""
+        return self._manner.timeouts
 
     @property
     def open_now(self) -> int:
@@ -114,7 +111,7 @@ class Connections:
     async def _open(self, server: Server, progress: Progress, share_s: float, *, last: bool) -> Line:
         try:
             async with asyncio.timeout(None if last else share_s):  # the last one's deadline is the attempt's
-                return await open_line(server, progress, self._ssl_context, self._local_hostname)
+                return await open_line(server, progress, self._manner)
         except TimeoutError as error:
             text = f"No answer within {share_s:.1f} s."
             raise Unreachable(broken_off(text, progress.phase, server.name, timed_out=True)) from error

@@ -1,17 +1,18 @@
 """One message's way through one server: MAIL, RCPT, DATA, the mark, the content, the final reply.
 
 The order is the point. `committing` starts together with MAIL and must be durable before the first byte of content:
-a crash before it means certainly not handed over, a crash after it means perhaps.
+a crash before it means certainly not handed over, a crash after it means perhaps. Where the server offers PIPELINING,
+MAIL, RCPT and DATA are one write, and their replies are read in order (RFC 2920); DATA is the last command that may be
+sent ahead, and the 354 is where the mark is waited for, so nothing about the mark changes.
 """
 
 import asyncio
 import re
 from typing import cast
 
-from aiosmtplib.response import SMTPResponse
-
 from gatepost.transport.connections import Connections
-from gatepost.transport.line import Line, LineBroken
+from gatepost.transport.deadlines import within
+from gatepost.transport.line import Line, LineBroken, Response
 from gatepost.transport.reply import CLOSING, Outcome, Phase, Reply, judge, one_line
 from gatepost.transport.transport import Committing, Envelope, Progress
 
@@ -20,8 +21,10 @@ from gatepost.transport.transport import Committing, Envelope, Progress
 TAIL_BYTES = 16 * 1024
 # How long a mark that was told to stop may take to end.
 MARK_END_S = 1.0
-# How long a kept connection may take to answer MAIL before a new one is opened: the other end may be long gone.
-REUSED_REPLY_TIMEOUT_S = 5.0
+# What a slow line is given of a large message at a time; each block has a deadline (RFC 5321, 4.5.3.2.5).
+BLOCK_BYTES = 256 * 1024
+
+RSET = b"RSET"
 
 _NOT_IN_A_PATH = re.compile(r"[\x00-\x20\x7f<>\ud800-\udfff]")
 
@@ -96,6 +99,7 @@ class Dialogue:
         self._final_reply_timeout_s = final_reply_timeout_s
         self._smtputf8 = not (envelope.return_path.isascii() and envelope.recipient.isascii())
         self._eight_bit = not envelope.content.isascii()
+        self._answered = False  # whether the server said anything about MAIL but that it closes
 
     async def run(self) -> Reply:
         """Go through the dialogue.
@@ -124,16 +128,20 @@ class Dialogue:
         if refusal is not None:
             return refusal
         self._mark.start()
-        response = await (self._mail_if_alive(line) if reused else self._mail(line))
-        if response is None:
-            return None
-        if not _is_positive(response):
-            return self._refused(line, response)
-        self._progress.phase = Phase.RCPT
-        response = await line.command(b"RCPT", b"TO:<" + self._envelope.recipient.encode() + b">")
-        if not _is_positive(response):
-            return self._refused(line, response)
-        return await self._data(line)
+        try:
+            refusal = await self._commands_in_time(line, reused=reused)
+        except LineBroken:
+            if reused and not self._answered:
+                return None
+            raise
+        if refusal is not None:
+            # 421 to the next MAIL is how a server ends a session it finds long enough; a new one says whether that
+            # means us.
+            return None if reused and not self._answered else refusal
+        if not await self._mark.durable():
+            line.drop()  # after 354 there is no other way out without a message
+            return self._not_ours()
+        return await self._content(line)
 
     def _unsuitable(self, line: Line) -> Reply | None:
         """What this server said at EHLO rules this message out."""
@@ -149,61 +157,99 @@ class Dialogue:
             return None
         return Reply(Outcome.PERMANENT, self._progress.phase, text=text, server=line.server.name)
 
-    async def _mail_if_alive(self, line: Line) -> SMTPResponse | None:
+    async def _commands_in_time(self, line: Line, *, reused: bool) -> Reply | None:
+        timeouts = self._connections.timeouts
         try:
-            async with asyncio.timeout(REUSED_REPLY_TIMEOUT_S):
-                if line.needs_reset and not _is_positive(await line.command(b"RSET")):
-                    return None
-                response = await self._mail(line)
-        except (LineBroken, TimeoutError):
-            return None
-        # 421 to the next MAIL is how a server ends a session it finds long enough; a new one says whether it means us.
-        return None if response.code == CLOSING else response
+            async with asyncio.timeout(timeouts.reused_reply_s if reused else timeouts.reply_s) as limit:
+                return await self._commands(line, limit)
+        except TimeoutError as error:
+            text = f"No reply in time; {self._progress.phase} was under way."
+            raise LineBroken(text, timed_out=True) from error
 
-    async def _mail(self, line: Line) -> SMTPResponse:
-        options = []
+    async def _commands(self, line: Line, limit: asyncio.Timeout) -> Reply | None:
+        """Go up to the 354; a refusal when it does not come. With the first reply `limit` begins anew."""
+        steps = self._steps(line)
+        ahead = line.sends_ahead and "pipelining" in line.extensions
+        if ahead:
+            line.send(*(command for _, command in steps))
+        for number, (phase, command) in enumerate(steps):
+            if phase is Phase.DATA and not ahead and self._mark.known_lost:
+                line.needs_reset = True
+                return self._not_ours()
+            self._progress.phase = phase
+            if not ahead:
+                line.send(command)
+            response = await line.reply()
+            if not number:
+                limit.reschedule(asyncio.get_running_loop().time() + self._connections.timeouts.reply_s)
+            if command == RSET and not response.positive:
+                raise LineBroken(f"RSET was refused: {response.code} {response.text}")
+            self._answered |= phase is Phase.MAIL and command != RSET and response.code != CLOSING
+            if response.code != 354 if phase is Phase.DATA else not response.positive:
+                refusal = self._refused(line, response)
+                if ahead and line.usable:
+                    await self._read_on(line, [phase for phase, _ in steps[number + 1 :]])
+                return refusal
+        return None
+
+    def _steps(self, line: Line) -> list[tuple[Phase, bytes]]:
+        steps = [(Phase.MAIL, RSET)] if line.needs_reset else []
+        return [
+            *steps,
+            (Phase.MAIL, self._mail(line)),
+            (Phase.RCPT, b"RCPT TO:<" + self._envelope.recipient.encode() + b">"),
+            (Phase.DATA, b"DATA"),
+        ]
+
+    def _mail(self, line: Line) -> bytes:
+        command = b"MAIL FROM:<" + self._envelope.return_path.encode() + b">"
         if "size" in line.extensions:
-            options.append(b"SIZE=%d" % len(self._envelope.content))
+            command += b" SIZE=%d" % len(self._envelope.content)
         if self._eight_bit:
-            options.append(b"BODY=8BITMIME")
+            command += b" BODY=8BITMIME"
         if self._smtputf8:
-            options.append(b"SMTPUTF8")
-        return await line.command(b"MAIL", b"FROM:<" + self._envelope.return_path.encode() + b">", *options)
+            command += b" SMTPUTF8"
+        return command
 
-    async def _data(self, line: Line) -> Reply:
-        if self._mark.known_lost:
-            line.needs_reset = True
-            return self._not_ours()
-        self._progress.phase = Phase.DATA
-        response = await line.command(b"DATA")
-        if response.code != 354:
-            return self._refused(line, response)
-        if not await self._mark.durable():
-            line.drop()  # after 354 there is no other way out without a message
-            return self._not_ours()
-        return await self._content(line)
+    async def _read_on(self, line: Line, phases: list[Phase]) -> None:
+        """After a refusal, read what else was sent ahead, so that the connection can be used again.
+
+        A server may say 354 though it refused the recipient (RFC 2920, 3.1): then a lone dot ends a message that is
+        empty and has nobody to go to. Whatever happens here, the refusal stands.
+        """
+        try:
+            async with within(self._connections.timeouts.reply_s, "The rest of the replies"):
+                for phase in phases:
+                    response = await line.reply()
+                    if response.code == CLOSING or not 200 <= response.code <= 599:
+                        line.drop()
+                        return
+                    if phase is Phase.DATA and response.code == 354:
+                        await line.command(b".")
+        except LineBroken:
+            line.drop()
 
     async def _content(self, line: Line) -> Reply:
         line.must_be_usable()
         data = on_the_wire(self._envelope.content)
         self._progress.phase = Phase.CONTENT
-        head, tail = data[:-TAIL_BYTES], data[-TAIL_BYTES:]
-        if head:
-            line.put(head)
-            await line.flush()
+        for start in range(0, len(data) - TAIL_BYTES, BLOCK_BYTES):
+            async with within(self._connections.timeouts.block_s, "Writing a block of the content"):
+                line.put(data[start : min(start + BLOCK_BYTES, len(data) - TAIL_BYTES)])
+                await line.flush()
         line.must_be_usable()
-        line.put(tail)
+        line.put(data[-TAIL_BYTES:], final=True)
         # Still in the same breath: a connection that is gone by now did not take a byte of the tail.
         line.must_be_usable()
         self._progress.phase = Phase.FINAL_REPLY
         self._deadline.reschedule(asyncio.get_running_loop().time() + self._final_reply_timeout_s)
-        response = await line.final_reply()
+        response = await line.reply()
         line.messages += 1
         line.needs_reset = False
         return self._final(line, response)
 
-    def _final(self, line: Line, response: SMTPResponse) -> Reply:
-        reply = judge(response.code, response.message, Phase.FINAL_REPLY, line.server.name)
+    def _final(self, line: Line, response: Response) -> Reply:
+        reply = judge(response.code, response.text, Phase.FINAL_REPLY, line.server.name)
         if reply.code is None or reply.code == CLOSING:
             line.drop()
         if line.unsolicited and not line.unsolicited.startswith(b"421") and reply.outcome is Outcome.ACCEPTED:
@@ -213,8 +259,8 @@ class Dialogue:
             return Reply(Outcome.UNKNOWN, Phase.FINAL_REPLY, reply.code, text=text, server=line.server.name)
         return reply
 
-    def _refused(self, line: Line, response: SMTPResponse) -> Reply:
-        reply = judge(response.code, response.message, self._progress.phase, line.server.name)
+    def _refused(self, line: Line, response: Response) -> Reply:
+        reply = judge(response.code, response.text, self._progress.phase, line.server.name)
         line.needs_reset = True
         if reply.outcome is Outcome.UNREACHABLE or reply.code is None or reply.code < 400:
             line.drop()
@@ -223,10 +269,6 @@ class Dialogue:
     def _not_ours(self) -> Reply:
         text = "The claim was no longer ours; broken off before the content."
         return Reply(Outcome.NOT_OURS, self._progress.phase, text=text, server=self._progress.server)
-
-
-def _is_positive(response: SMTPResponse) -> bool:
-    return 200 <= response.code <= 299
 
 
 def unwritable(envelope: Envelope) -> Reply | None:

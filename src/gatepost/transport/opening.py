@@ -6,13 +6,12 @@ A password is sent only over TLS that was verified, or on loopback. Nothing here
 import asyncio
 import socket
 import ssl
-
-from aiosmtplib.auth import auth_login_encode, auth_plain_encode
-from aiosmtplib.esmtp import parse_esmtp_extensions
-from aiosmtplib.response import SMTPResponse
+from dataclasses import dataclass, field
 
 from gatepost.errors import SettingsError
-from gatepost.transport.line import Line, LineBroken
+from gatepost.transport.authentication import NoMechanism, authenticate
+from gatepost.transport.deadlines import StepTimeouts, within
+from gatepost.transport.line import Line, LineBroken, Response
 from gatepost.transport.reply import Outcome, Phase, Reply, broken_off, judge
 from gatepost.transport.server import Server
 from gatepost.transport.transport import Progress
@@ -49,38 +48,53 @@ def tls_context(given: ssl.SSLContext | None) -> ssl.SSLContext:
     return given
 
 
-async def open_line(
-    server: Server, progress: Progress, context: ssl.SSLContext | None, local_hostname: str | None
-) -> Line:
-    """Open a connection up to the point where MAIL may be sent.
+@dataclass(frozen=True)
+class Manner:
+    """How connections are opened.
 
     Args:
-        server: where to.
-        progress: told each phase as it begins.
-        context: for TLS; None only when `server.tls` is "none".
+        line: the class of a connection.
+        context: for TLS; None only where no server speaks it.
         local_hostname: for EHLO; None says our address, as RFC 5321, 4.1.3 has it for a machine without a name.
+        timeouts: of each step.
+    """
+
+    line: type[Line] = Line
+    context: ssl.SSLContext | None = None
+    local_hostname: str | None = None
+    timeouts: StepTimeouts = field(default_factory=StepTimeouts)
+
+
+async def open_line(server: Server, progress: Progress, manner: Manner) -> Line:
+    """Open a connection up to the point where MAIL may be sent; `progress` is told each phase as it begins.
 
     Raises:
         Unreachable: for everything the network or the server does.
         asyncio.CancelledError: with the connection dropped.
     """
     progress.phase, progress.server = Phase.CONNECT, server.name
-    line = await _connect(server)
     try:
-        await _greet(line, progress, context, local_hostname)
-        await _authenticate(line, progress)
-    except (LineBroken, OSError) as error:
+        async with within(manner.timeouts.connect_s, f"Connecting to {server.name}"):
+            line = await _connect(server, manner.line)
+    except LineBroken as error:
+        raise Unreachable(broken_off(str(error), Phase.CONNECT, server.name, timed_out=True)) from error
+    try:
+        await _greet(line, progress, manner)
+        await _authenticate(line, progress, manner.timeouts)
+    except LineBroken as error:
         line.drop()
-        said = getattr(error, "said", b"").decode("utf-8", "replace")
-        text = f"{_describe(error)} {said}"
-        raise Unreachable(broken_off(text, progress.phase, server.name)) from error
+        text = f"{error} {error.said.decode('utf-8', 'replace')}"
+        raise Unreachable(broken_off(text, progress.phase, server.name, timed_out=error.timed_out)) from error
+    except OSError as error:
+        line.drop()
+        raise Unreachable(broken_off(_describe(error), progress.phase, server.name)) from error
     except BaseException:
         line.drop()
         raise
     return line
 
 
-async def _connect(server: Server) -> Line:
+async def _connect(server: Server, kind: type[Line]) -> Line:
     loop = asyncio.get_running_loop()
     failure: Exception = OSError("the name has no address")
     try:
@@ -91,7 +105,7 @@ async def _connect(server: Server) -> Line:
     for address in addresses:
         try:
             async with asyncio.timeout(None if address == addresses[-1] else ADDRESS_TIMEOUT_S):
-                _, line = await loop.create_connection(lambda: Line(server), address, server.port)
+                _, line = await loop.create_connection(lambda: kind(server), address, server.port)
                 return line
         except OSError as error:  # TimeoutError is one
             failure = error
@@ -99,23 +113,27 @@ async def _connect(server: Server) -> Line:
     raise Unreachable(broken_off(text, Phase.CONNECT, server.name)) from failure
 
 
-async def _greet(line: Line, progress: Progress, context: ssl.SSLContext | None, local_hostname: str | None) -> None:
-    name = local_hostname or _address_literal(line)
+async def _greet(line: Line, progress: Progress, manner: Manner) -> None:
+    name = manner.local_hostname or _address_literal(line)
     if line.server.tls == "implicit":
         progress.phase = Phase.TLS
-        await _upgrade(line, context)
+        async with within(manner.timeouts.tls_s, "The TLS handshake"):
+            await _upgrade(line, manner.context)
     progress.phase = Phase.GREETING
-    _need(await line.greeting(), 220, line, Phase.GREETING)
-    await _ehlo(line, name)
+    async with within(manner.timeouts.greeting_s, "The greeting"):
+        _need(await line.reply(), 220, line, Phase.GREETING)
+        await _ehlo(line, name)
     if line.server.tls == "starttls":
         progress.phase = Phase.TLS
         if "starttls" not in line.extensions:
             text = "The server does not offer STARTTLS, so nothing was sent to it; smtps:// may be what it speaks."
             raise Unreachable(broken_off(text, Phase.TLS, line.server.name))
-        _need(await line.command(b"STARTTLS"), 220, line, Phase.TLS)
-        await _upgrade(line, context)
+        async with within(manner.timeouts.tls_s, "STARTTLS"):
+            _need(await line.command(b"STARTTLS"), 220, line, Phase.TLS)
+            await _upgrade(line, manner.context)
         progress.phase = Phase.GREETING
-        await _ehlo(line, name)  # what was said in the clear is forgotten (RFC 3207, 4.2)
+        async with within(manner.timeouts.greeting_s, "EHLO"):
+            await _ehlo(line, name)  # what was said in the clear is forgotten (RFC 3207, 4.2)
 
 
 async def _upgrade(line: Line, context: ssl.SSLContext | None) -> None:
@@ -126,37 +144,45 @@ async def _upgrade(line: Line, context: ssl.SSLContext | None) -> None:
 
 async def _ehlo(line: Line, name: str) -> None:
     # No HELO when EHLO is refused: a submission server must know EHLO (RFC 6409, 4), and without it there is no TLS.
-    response = await line.command(b"EHLO", name.encode("ascii"))
+    response = await line.command(b"EHLO " + name.encode("ascii"))
     _need(response, 250, line, Phase.GREETING)
-    line.extensions, line.auth_mechanisms = parse_esmtp_extensions(response.message)
+    line.extensions = extensions(response.text)
 
 
-async def _authenticate(line: Line, progress: Progress) -> None:
-    server = line.server
-    if server.username is None:
+def extensions(text: str) -> dict[str, str]:
+    """Read the reply to EHLO (RFC 5321, 4.1.1.1): each keyword in small letters, and its parameters.
+
+    "AUTH=LOGIN" is how some old servers write "AUTH LOGIN"; both may stand there.
+    """
+    found: dict[str, str] = {}
+    for line in text.split("\n")[1:]:
+        keyword, _, parameters = line.strip().partition(" ")
+        keyword, old, first = keyword.lower().partition("=")
+        if old and keyword == "auth":
+            parameters = f"{first} {parameters}"
+        if keyword == "auth":
+            parameters = f"{found.get(keyword, '')} {parameters}"
+        if keyword:
+            found[keyword] = parameters.strip()
+    return found
+
+
+async def _authenticate(line: Line, progress: Progress, timeouts: StepTimeouts) -> None:
+    if line.server.username is None:
         return
     progress.phase = Phase.AUTH
-    user, password = auth_login_encode(server.username, server.password or "")
-    plain = auth_plain_encode(server.username, server.password or "")
-    if "plain" in line.auth_mechanisms:
-        response = await line.command(b"AUTH", b"PLAIN", plain)
-    elif "login" in line.auth_mechanisms:
-        response = await line.command(b"AUTH", b"LOGIN", user)
-        if response.code == 334:
-            response = await line.command(password)
-    else:
-        text = f"The server offers neither AUTH PLAIN nor AUTH LOGIN (offered: {' '.join(line.auth_mechanisms)})."
-        raise Unreachable(broken_off(text, Phase.AUTH, server.name))
-    # A server that repeats the command in its refusal must not bring the password into a log.
-    text = response.message
-    for secret in (plain, user, password, (server.password or "").encode()):
-        text = text.replace(secret.decode(), "…") if secret else text
-    _need(SMTPResponse(response.code, text), 235, line, Phase.AUTH)
+    try:
+        async with within(timeouts.auth_s, "AUTH"):
+            response = await authenticate(line)
+    except NoMechanism as error:
+        line.drop()
+        raise Unreachable(broken_off(str(error), Phase.AUTH, line.server.name)) from error
+    _need(response, 235, line, Phase.AUTH)
 
 
-def _need(response: SMTPResponse, code: int, line: Line, phase: Phase) -> None:
+def _need(response: Response, code: int, line: Line, phase: Phase) -> None:
     if response.code != code:
-        reply = judge(response.code, response.message, phase, line.server.name)
+        reply = judge(response.code, response.text, phase, line.server.name)
         assert reply.outcome is Outcome.UNREACHABLE  # noqa: S101  every phase before MAIL
         line.drop()
         raise Unreachable(reply)

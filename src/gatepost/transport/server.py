@@ -2,11 +2,13 @@
 
 import ipaddress
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Literal
 
 from gatepost.errors import SettingsError
 
 Tls = Literal["none", "starttls", "implicit"]
+Mechanism = Literal["password", "xoauth2"]
 
 
 @dataclass(frozen=True)
@@ -19,6 +21,8 @@ class Server:
         username: for AUTH, None for none.
         password: for AUTH; never part of `repr`.
         tls: "starttls" (required, RFC 3207), "implicit" (RFC 8314) or "none".
+        mechanism: "password" for AUTH PLAIN or LOGIN; "xoauth2" when the password is an OAuth 2.0 access token.
+        token_file: the token is read from here for each new connection, instead of from `password`.
 
     Raises:
         SettingsError: a password without TLS to another machine.
@@ -29,6 +33,8 @@ class Server:
     username: str | None = None
     password: str | None = field(default=None, repr=False)
     tls: Tls = "starttls"
+    mechanism: Mechanism = "password"
+    token_file: Path | None = None
 
     def __post_init__(self) -> None:
         if self.username is not None and self.tls == "none" and not is_loopback(self.host):

@@ -3,15 +3,21 @@
 import asyncio
 import ssl
 from collections.abc import Sequence
+from typing import Literal
 
 from gatepost.errors import SettingsError
+from gatepost.transport.aiosmtplib_line import AiosmtplibLine
 from gatepost.transport.connections import IDLE_TIMEOUT_S, MAX_MESSAGES_PER_CONNECTION, Connections, Limits
+from gatepost.transport.deadlines import StepTimeouts
 from gatepost.transport.dialogue import Dialogue, Mark, unwritable
-from gatepost.transport.line import LineBroken
-from gatepost.transport.opening import Unreachable
+from gatepost.transport.line import Line, LineBroken
+from gatepost.transport.opening import Manner, Unreachable, tls_context
 from gatepost.transport.reply import CLOSING, Phase, Reply, broken_off, judge
 from gatepost.transport.server import Server
 from gatepost.transport.transport import Committing, Envelope, Progress
+
+Client = Literal["gatepost", "aiosmtplib"]
+_LINES: dict[Client, type[Line]] = {"gatepost": Line, "aiosmtplib": AiosmtplibLine}
 
 
 class SmtpTransport:
@@ -27,6 +33,9 @@ class SmtpTransport:
         local_hostname: what EHLO says; None says our address.
         idle_timeout_s: seconds after which an unused connection is ended.
         messages_per_connection: messages after which a connection is replaced.
+        client: who reads and writes: "gatepost" sends MAIL, RCPT and DATA in one write where the server offers
+            PIPELINING (RFC 2920); "aiosmtplib" is the referee, one command at a time.
+        timeouts: of each step.
 
     Raises:
         SettingsError: no server, a bound that is not positive, or an `ssl_context` that does not verify.
@@ -45,13 +54,17 @@ class SmtpTransport:
         local_hostname: str | None = None,
         idle_timeout_s: float = IDLE_TIMEOUT_S,
         messages_per_connection: int = MAX_MESSAGES_PER_CONNECTION,
+        client: Client = "gatepost",
+        timeouts: StepTimeouts | None = None,
     ) -> None:
         if not servers:
             raise SettingsError("SMTP_URL: no server is named; give at least one smtp:// or smtps:// address")
         if min(connections, attempt_timeout_s, final_reply_timeout_s, idle_timeout_s, messages_per_connection) <= 0:
             raise SettingsError("The bounds of the SMTP transport must all be greater than 0")
         limits = Limits(connections, idle_timeout_s, messages_per_connection)
-        self._connections = Connections(servers, limits, ssl_context, local_hostname)
+        context = tls_context(ssl_context) if any(server.tls != "none" for server in servers) else None
+        manner = Manner(_LINES[client], context, local_hostname, timeouts or StepTimeouts())
+        self._connections = Connections(servers, limits, manner)
         self._attempt_timeout_s = attempt_timeout_s
         self._final_reply_timeout_s = final_reply_timeout_s
 
@@ -103,4 +116,4 @@ def _broken(error: LineBroken, progress: Progress) -> Reply:
     said = error.said.decode("utf-8", "replace")
     if error.said.startswith(b"421") and progress.phase is not Phase.FINAL_REPLY:
         return judge(CLOSING, said[4:], progress.phase, progress.server)
-    return broken_off(f"{error} {said}", progress.phase, progress.server)
+    return broken_off(f"{error} {said}", progress.phase, progress.server, timed_out=error.timed_out)
