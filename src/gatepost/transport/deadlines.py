@@ -19,6 +19,7 @@ class StepTimeouts:
         auth_s: for all of AUTH.
         reply_s: for the replies to MAIL, RCPT and DATA together.
         reused_reply_s: until a kept connection answers at all. Then a new one is opened: the other end may be gone.
+        rest_s: for the replies that are still due after a refusal, before the connection is given up instead.
         block_s: until the server has taken one block of the content.
     """
 
@@ -28,6 +29,7 @@ class StepTimeouts:
     auth_s: float = 20.0
     reply_s: float = 40.0
     reused_reply_s: float = 5.0
+    rest_s: float = 5.0
     block_s: float = 30.0
 
 

@@ -13,61 +13,19 @@ from typing import cast
 from gatepost.transport.connections import Connections
 from gatepost.transport.deadlines import within
 from gatepost.transport.line import Line, LineBroken, Response
+from gatepost.transport.mark import Mark
 from gatepost.transport.reply import CLOSING, Outcome, Phase, Reply, judge, one_line
-from gatepost.transport.transport import Committing, Envelope, Progress
+from gatepost.transport.transport import Envelope, Progress
 
 # The end of the content is held back until the rest has left, so that a slow line breaks before the final dot and not
 # around it. Small enough for any socket's buffer, large enough that most messages are one write.
 TAIL_BYTES = 16 * 1024
-# How long a mark that was told to stop may take to end.
-MARK_END_S = 1.0
 # What a slow line is given of a large message at a time; each block has a deadline (RFC 5321, 4.5.3.2.5).
 BLOCK_BYTES = 256 * 1024
 
 RSET = b"RSET"
 
 _NOT_IN_A_PATH = re.compile(r"[\x00-\x20\x7f<>\ud800-\udfff]")
-
-
-class Mark:
-    """The one call of `committing`: begun early, waited for late, never begun twice."""
-
-    def __init__(self, committing: Committing) -> None:
-        self._committing = committing
-        self._task: asyncio.Future[bool] | None = None
-
-    def start(self) -> None:
-        """Begin to make it durable, unless that has begun."""
-        if self._task is None:
-            self._task = asyncio.ensure_future(self._committing())
-
-    @property
-    def known_lost(self) -> bool:
-        """True when it is already known that the claim is no longer ours."""
-        task = self._task
-        return task is not None and task.done() and task.exception() is None and not task.result()
-
-    async def durable(self) -> bool:
-        """Wait for it; False when the claim is no longer ours. Raises what `committing` raised."""
-        self.start()
-        # Shielded: our deadline must not cut off a write that may be done a moment later.
-        return await asyncio.shield(cast("asyncio.Future[bool]", self._task))
-
-    async def settle(self) -> None:
-        """Wait for it if it was begun, so that the caller knows what state the message is in."""
-        if self._task is not None:
-            await self.durable()
-
-    async def abandon(self) -> None:
-        """Tell it to stop, and wait a moment until it has."""
-        task = self._task
-        if task is None:
-            return
-        if not task.done():
-            task.cancel()
-            await asyncio.wait({task}, timeout=MARK_END_S)
-        if task.done() and not task.cancelled():
-            task.exception()  # looked at, so that asyncio does not complain about it
 
 
 class Dialogue:
@@ -77,9 +35,12 @@ class Dialogue:
         connections: where connections come from; the caller holds a turn.
         envelope: the message.
         progress: told each phase as it begins.
-        mark: see above.
+        mark: see `mark.py`.
         deadline: the attempt's; moved on when the final dot is written.
         final_reply_timeout_s: seconds from the final dot to its reply.
+
+    Attributes:
+        refusal: what the server has refused; it stands whatever happens to the connection afterwards.
     """
 
     def __init__(
@@ -99,6 +60,7 @@ class Dialogue:
         self._final_reply_timeout_s = final_reply_timeout_s
         self._smtputf8 = not (envelope.return_path.isascii() and envelope.recipient.isascii())
         self._eight_bit = not envelope.content.isascii()
+        self.refusal: Reply | None = None
         self._answered = False  # whether the server said anything about MAIL but that it closes
 
     async def run(self) -> Reply:
@@ -167,7 +129,7 @@ class Dialogue:
             raise LineBroken(text, timed_out=True) from error
 
     async def _commands(self, line: Line, limit: asyncio.Timeout) -> Reply | None:
-        """Go up to the 354; a refusal when it does not come. With the first reply `limit` begins anew."""
+        """Go up to the 354; a refusal when it does not come. From the first reply on `limit` is `reply_s`."""
         steps = self._steps(line)
         ahead = line.sends_ahead and "pipelining" in line.extensions
         if ahead:
@@ -180,16 +142,17 @@ class Dialogue:
             if not ahead:
                 line.send(command)
             response = await line.reply()
-            if not number:
+            if not number and not line.has_reply:
                 limit.reschedule(asyncio.get_running_loop().time() + self._connections.timeouts.reply_s)
             if command == RSET and not response.positive:
                 raise LineBroken(f"RSET was refused: {response.code} {response.text}")
             self._answered |= phase is Phase.MAIL and command != RSET and response.code != CLOSING
             if response.code != 354 if phase is Phase.DATA else not response.positive:
-                refusal = self._refused(line, response)
+                self.refusal = self._refused(line, response)
                 if ahead and line.usable:
+                    limit.reschedule(None)  # from here on it must not take the refusal's place
                     await self._read_on(line, [phase for phase, _ in steps[number + 1 :]])
-                return refusal
+                return self.refusal
         return None
 
     def _steps(self, line: Line) -> list[tuple[Phase, bytes]]:
@@ -218,7 +181,7 @@ class Dialogue:
         empty and has nobody to go to. Whatever happens here, the refusal stands.
         """
         try:
-            async with within(self._connections.timeouts.reply_s, "The rest of the replies"):
+            async with within(self._connections.timeouts.rest_s, "The rest of the replies"):
                 for phase in phases:
                     response = await line.reply()
                     if response.code == CLOSING or not 200 <= response.code <= 599:

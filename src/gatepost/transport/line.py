@@ -177,6 +177,11 @@ class Line(asyncio.Protocol):
         self._due += len(commands)
         self._write(b"\r\n".join(commands) + b"\r\n")
 
+    @property
+    def has_reply(self) -> bool:
+        """True when the next `reply` will not wait."""
+        return bool(self._replies)
+
     async def reply(self) -> Response:
         """Wait for the next reply that is due.
 

@@ -9,8 +9,9 @@ from gatepost.errors import SettingsError
 from gatepost.transport.aiosmtplib_line import AiosmtplibLine
 from gatepost.transport.connections import IDLE_TIMEOUT_S, MAX_MESSAGES_PER_CONNECTION, Connections, Limits
 from gatepost.transport.deadlines import StepTimeouts
-from gatepost.transport.dialogue import Dialogue, Mark, unwritable
+from gatepost.transport.dialogue import Dialogue, unwritable
 from gatepost.transport.line import Line, LineBroken
+from gatepost.transport.mark import Mark
 from gatepost.transport.opening import Manner, Unreachable, tls_context
 from gatepost.transport.reply import CLOSING, Phase, Reply, broken_off, judge
 from gatepost.transport.server import Server
@@ -89,16 +90,17 @@ class SmtpTransport:
 
     async def _submit(self, envelope: Envelope, progress: Progress, mark: Mark) -> Reply:
         deadline = asyncio.timeout(self._attempt_timeout_s)
+        dialogue = Dialogue(self._connections, envelope, progress, mark, deadline, self._final_reply_timeout_s)
         try:
             async with deadline, self._connections.turn:
-                dialogue = Dialogue(self._connections, envelope, progress, mark, deadline, self._final_reply_timeout_s)
                 return await dialogue.run()
         except Unreachable as error:
             return error.reply
         except LineBroken as error:
             return _broken(error, progress)
         except TimeoutError:
-            return broken_off(self._too_late(progress), progress.phase, progress.server, timed_out=True)
+            text = self._too_late(progress)
+            return dialogue.refusal or broken_off(text, progress.phase, progress.server, timed_out=True)
 
     def _too_late(self, progress: Progress) -> str:
         if progress.phase is Phase.FINAL_REPLY:
