@@ -1,6 +1,7 @@
 """The test server itself: it must be right where it is not told to be wrong."""
 
 import asyncio
+import base64
 import signal
 import smtplib
 import subprocess
@@ -10,7 +11,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from gatepost.testing import Hang, Refuse, Step, SubmissionServer
+from gatepost.testing import Hang, Refuse, Split, Step, SubmissionServer
 from tests.support.certificates import Authority
 from tests.transport.submitting import until
 
@@ -111,6 +112,56 @@ def test_speaks_tls_and_auth_with_the_standard_library(authority: Authority, tls
         assert len(server.wait_for_blocking(1, 5)) == 1
 
 
+@pytest.mark.parametrize("extension", ["PIPELINING", "AUTH"])
+def test_an_extension_can_be_taken_away(extension: str) -> None:
+    """PIPELINING is offered unless told otherwise, AUTH where there are credentials."""
+    with (
+        SubmissionServer.in_thread(credentials=("ann", "secret")) as with_it,
+        SubmissionServer.in_thread(pipelining=False) as without,
+        smtplib.SMTP(with_it.host, with_it.port, timeout=5) as one,
+        smtplib.SMTP(without.host, without.port, timeout=5) as other,
+    ):
+        one.ehlo()
+        other.ehlo()
+        assert (one.has_extn(extension), other.has_extn(extension)) == (True, False)
+
+
+def test_a_token_is_taken_by_xoauth2_and_a_wrong_one_is_explained_first() -> None:
+    """A good token is 235 at once; a bad one is a challenge that says why, and 535 after the empty answer to it."""
+    with (
+        SubmissionServer.in_thread(credentials=("ann", "token"), mechanisms="XOAUTH2") as server,
+        smtplib.SMTP(server.host, server.port, timeout=5) as client,
+    ):
+        client.ehlo()
+        challenge = client.docmd("AUTH", "XOAUTH2 " + _bearer("ann", "stale"))
+        assert (challenge[0], b"401" in base64.b64decode(challenge[1])) == (334, True)
+        assert client.docmd("")[0] == 535
+        assert client.docmd("AUTH", "XOAUTH2")[0] == 334
+        assert client.docmd(_bearer("ann", "token"))[0] == 235
+
+
+async def test_a_careless_server_asks_for_content_without_a_recipient() -> None:
+    """Told to take commands in any order, it refuses the content instead, and shows what it was given."""
+    async with SubmissionServer(orderly=False) as server:
+        server.at(Step.RCPT, Refuse("550 5.1.1 No"))
+        async with _connected(server) as (reader, writer):
+            writer.write(b"EHLO x\r\nMAIL FROM:<>\r\nRCPT TO:<d@e.f>\r\nDATA\r\nhi\r\n.\r\nDATA\r\n.\r\nQUIT\r\n")
+            replies = (await asyncio.wait_for(reader.read(), 5)).decode().splitlines()
+    codes = [line[:3] for line in replies if line[3] == " "]
+    assert codes == ["220", "250", "250", "550", "354", "554", "354", "554", "221"]
+    assert (server.refused, server.messages) == ([b"hi\r\n", b""], [])
+
+
+async def test_a_reply_may_be_split_into_bytes(server: SubmissionServer) -> None:
+    """Split changes the packets of a reply, not its bytes."""
+    server.at(Step.CONNECT, Split())
+    async with _connected(server) as (reader, _):
+        first = await asyncio.wait_for(reader.read(1000), 5)
+        rest = await asyncio.wait_for(reader.readuntil(b"\r\n"), 5)
+    assert len(first) < len(rest)
+    assert first + rest == b"220 localhost ESMTP\r\n"
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_the_command_prints_a_line_for_each_message_and_stops_cleanly(number: signal.Signals) -> None:
     """`python -m gatepost.testing` prints where it listens, one line for each message, and ends with exit code 0."""
@@ -126,6 +177,10 @@ def test_the_command_prints_a_line_for_each_message_and_stops_cleanly(number: si
     assert "recipient=d@e.f" in line
     assert "'Hi there'" in line
     assert "<1@x>" in line
+
+
+def _bearer(user: str, token: str) -> str:
+    return base64.b64encode(f"user={user}\1auth=Bearer {token}\1\1".encode()).decode()
 
 
 @asynccontextmanager

@@ -330,11 +330,28 @@ def test_a_development_sender_is_warned_about_when_mail_leaves_the_machine() -> 
             SmtpServer("mail.example.com", 587, "user@acme.example", SecretStr("p/a:s sü"), "starttls"),
         ),
         ("smtp://u:p@localhost", SmtpServer("localhost", 587, "u", SecretStr("p"), "none")),
+        (
+            "smtp://u%40acme.example:to.ken@mail.example.com?auth=xoauth2",
+            SmtpServer("mail.example.com", 587, "u@acme.example", SecretStr("to.ken"), "starttls", "xoauth2"),
+        ),
+        (
+            "smtps://u@mail.example.com/?auth=xoauth2&token_file=/run/a%20b+c",
+            SmtpServer("mail.example.com", 465, "u", None, "implicit", "xoauth2", Path("/run/a b+c")),
+        ),
     ],
 )
 def test_a_submission_server_is_read_from_its_url(url: str, expected: SmtpServer) -> None:
     """Ports by scheme, %-decoded logins, IPv6 in brackets, TLS everywhere but on loopback."""
     assert load(SMTP_URL=url).smtp_url == (expected,)
+
+
+def test_a_server_is_shown_with_its_options_and_without_its_login() -> None:
+    """The way to authenticate and the token's file are no secrets; user name, password and token are."""
+    url = "smtp://apiuser@a.example?auth=xoauth2&token_file=/run/a%20b,smtps://apiuser:hunter2@b.example?auth=xoauth2"
+    (row,) = [row for row in load(SMTP_URL=url).describe() if row.name == "GATEPOST_SMTP_URL"]
+    assert row.value == (
+        "smtp://***@a.example:587?auth=xoauth2&token_file=/run/a%20b, smtps://***:***@b.example:465?auth=xoauth2"
+    )
 
 
 def test_several_servers_keep_their_order() -> None:
@@ -366,6 +383,23 @@ def test_several_servers_keep_their_order() -> None:
         "smtp://u:hunter2\n@mail.example.com",
         "smtp://u:hunter2 x@mail.example.com",
         "smtp://u:hunter2@mail℀.example.com",
+        "smtp://u:hunter2@mail.example.com?",
+        "smtp://u:hunter2@mail.example.com?auth",
+        "smtp://u:hunter2@mail.example.com?auth=login",
+        "smtp://u:hunter2@mail.example.com?auth=hunter2",
+        "smtp://u:hunter2@mail.example.com?hunter2=xoauth2",
+        "smtp://u:hunter2@mail.example.com?auth=xoauth2&auth=xoauth2",
+        "smtp://u:hunter2@mail.example.com?auth=xoauth2&hunter2",
+        "smtp://u:hunter2@mail.example.com?token_file=/run/token",
+        "smtp://u:hunter2@mail.example.com?auth=xoauth2&token_file=/run/token",
+        "smtp://u:hunter2%C3%BC@mail.example.com?auth=xoauth2",
+        "smtp://u@mail.example.com?auth=xoauth2",
+        "smtp://u:@mail.example.com?auth=xoauth2",
+        "smtp://mail.example.com?auth=xoauth2&token_file=/run/hunter2",
+        "smtp://u@mail.example.com?auth=xoauth2&token_file=hunter2",
+        "smtp://u@mail.example.com?auth=xoauth2&token_file=",
+        "smtp://u@mail.example.com?auth=xoauth2&token_file=/run/hunter2%0a",
+        "smtp://u@mail.example.com?auth=xoauth2&token_file=/run/hunter2%ff",
     ],
 )
 def test_a_bad_submission_url_is_refused_without_repeating_it(url: str) -> None:

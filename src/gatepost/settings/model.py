@@ -47,6 +47,7 @@ class Settings(BaseModel):
     suppression_key: SecretStr | None
     admin_token: SecretStr | None
     smtp_url: tuple[SmtpServer, ...]
+    smtp_client: Literal["gatepost", "aiosmtplib"]
     sender: str
     product_name: str
     verify_url: str | None

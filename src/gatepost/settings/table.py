@@ -123,6 +123,15 @@ _MAIL = (
         show=servers,
     ),
     Setting(
+        name="smtp_client",
+        kind="gatepost or aiosmtplib",
+        default="gatepost",
+        default_text="gatepost",
+        description="Who speaks SMTP to them: Gatepost's own client, or the library aiosmtplib in its place.",
+        example="aiosmtplib",
+        parse=parsing.choice("gatepost", "aiosmtplib"),
+    ),
+    Setting(
         name="sender",
         kind="address, or Name <address>",
         default=None,

@@ -3,7 +3,20 @@
 `python -m gatepost.testing` runs it on its own.
 """
 
-from gatepost.testing.behaviours import Behaviour, Call, Delay, Drip, Drop, Endless, Extra, Hang, Refuse, Say, Step
+from gatepost.testing.behaviours import (
+    Behaviour,
+    Call,
+    Delay,
+    Drip,
+    Drop,
+    Endless,
+    Extra,
+    Hang,
+    Refuse,
+    Say,
+    Split,
+    Step,
+)
 from gatepost.testing.inbox import AcceptedMessage
 from gatepost.testing.submission_server import SubmissionServer
 
@@ -19,6 +32,7 @@ __all__ = [
     "Hang",
     "Refuse",
     "Say",
+    "Split",
     "Step",
     "SubmissionServer",
 ]

@@ -45,6 +45,13 @@ class Extra:
 
 
 @dataclass(frozen=True)
+class Split:
+    """Reply as usual, but one byte every so many seconds."""
+
+    interval_s: float = 0.001
+
+
+@dataclass(frozen=True)
 class Delay:
     """Wait this many seconds, then go on as usual."""
 
@@ -83,7 +90,7 @@ class Call:
     function: Callable[[], object]
 
 
-Behaviour = Call | Refuse | Say | Extra | Delay | Hang | Drop | Drip | Endless
+Behaviour = Call | Refuse | Say | Extra | Split | Delay | Hang | Drop | Drip | Endless
 
 
 @dataclass

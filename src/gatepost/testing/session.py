@@ -1,14 +1,13 @@
 """One connection to the test server: an SMTP session (RFC 5321) that follows its rules, or breaks them on request."""
 
 import asyncio
-import base64
-import binascii
 import ssl
 import time
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, NoReturn, cast
 
-from gatepost.testing.behaviours import Call, Delay, Drip, Drop, Endless, Extra, Hang, Refuse, Say, Step
+from gatepost.testing.authentication import TOKEN_REFUSED, given_by, is_token
+from gatepost.testing.behaviours import Call, Delay, Drip, Drop, Endless, Extra, Hang, Refuse, Say, Split, Step
 from gatepost.testing.inbox import AcceptedMessage, message_id_of
 from gatepost.testing.stream import Gone, Stream
 
@@ -23,6 +22,7 @@ class Session(Stream):
         super().__init__()
         self._server = server
         self._behind_reply = b""
+        self._pause_between_bytes_s: float | None = None
         self._tls = False
         self._authenticated = False
         self.number = 0
@@ -75,8 +75,17 @@ class Session(Stream):
         """Reply with `line`, unless a behaviour wants otherwise; False when it did."""
         if not await self._may_go_on(step):
             return False
-        self._say(line)
+        if self._pause_between_bytes_s is None:
+            self._say(line)
+        else:
+            await self._say_byte_by_byte(line)
         return True
+
+    async def _say_byte_by_byte(self, line: bytes) -> None:
+        for byte in line + b"\r\n" + self._behind_reply:
+            self.write(bytes([byte]))
+            await self.pause(cast(float, self._pause_between_bytes_s))
+        self._behind_reply, self._pause_between_bytes_s = b"", None
 
     async def _may_go_on(self, step: Step) -> bool:
         for behaviour in self._server.behaviours(step, self._recipients[-1] if self._recipients else ""):
@@ -87,6 +96,8 @@ class Session(Stream):
                     await self.pause(seconds)
                 case Extra(data):
                     self._behind_reply += data
+                case Split(interval_s):
+                    self._pause_between_bytes_s = interval_s
                 case Hang():
                     await self._server.released(self.gone)
                 case Drop():
@@ -120,7 +131,9 @@ class Session(Stream):
 
     async def _ehlo(self, _name: bytes) -> None:
         self._forget_envelope()
-        lines = [b"localhost", b"PIPELINING", b"SIZE %d" % self._server.max_bytes, *self._server.extensions]
+        lines = [b"localhost", b"SIZE %d" % self._server.max_bytes, *self._server.extensions]
+        if self._server.pipelining:
+            lines.append(b"PIPELINING")
         if self._server.tls == "starttls" and not self._tls:
             lines.append(b"STARTTLS")
         if self._server.credentials is not None and (self._tls or self._server.tls is None):
@@ -151,36 +164,24 @@ class Session(Stream):
 
     async def _auth(self, rest: bytes) -> None:
         self._server.auth_commands += 1
-        mechanism, _, initial = rest.partition(b" ")
-        if mechanism.upper() == b"PLAIN":
-            given = self._decode(initial or await self._ask(b"334 "))
-            _, _, pair = given.partition(b"\0")
-            user, _, password = pair.partition(b"\0")
-        elif mechanism.upper() == b"LOGIN":
-            user = self._decode(initial or await self._ask(b"334 VXNlcm5hbWU6"))
-            password = self._decode(await self._ask(b"334 UGFzc3dvcmQ6"))
-        else:
+        given = await given_by(rest, self._ask)
+        if given is None:
             self._say(b"504 5.5.4 Unknown mechanism")
-            return
-        if (user.decode(), password.decode()) != self._server.credentials:
-            self._say(b"535 5.7.8 Wrong credentials")
-        else:
+        elif given == self._server.credentials:
             self._authenticated = await self._reply(Step.AUTH, b"235 2.7.0 Welcome")
+        else:
+            if is_token(rest):
+                await self._ask(TOKEN_REFUSED)
+            self._say(b"535 5.7.8 Wrong credentials")
 
     async def _ask(self, line: bytes) -> bytes:
         self._say(line)
         return await self.line()
 
-    def _decode(self, text: bytes) -> bytes:
-        try:
-            return base64.b64decode(text, validate=True)
-        except binascii.Error:
-            return b""
-
     async def _mail(self, rest: bytes) -> None:
         if self._server.credentials is not None and not self._authenticated:
             self._say(b"530 5.7.0 Authentication required")
-        elif self._return_path is not None:
+        elif self._return_path is not None and self._server.orderly:
             self._say(b"503 5.5.1 Nested MAIL")
         elif _size(rest) > self._server.max_bytes:
             self._say(b"552 5.3.4 Message too big")
@@ -190,7 +191,7 @@ class Session(Stream):
                 self._return_path = _path(rest)
 
     async def _rcpt(self, rest: bytes) -> None:
-        if self._return_path is None:
+        if self._return_path is None and self._server.orderly:
             self._say(b"503 5.5.1 MAIL first")
             return
         self._recipients.append(_path(rest))
@@ -198,7 +199,7 @@ class Session(Stream):
             self._recipients.pop()
 
     async def _data(self, _rest: bytes) -> None:
-        if not self._recipients:
+        if not self._recipients and self._server.orderly:
             self._say(b"503 5.5.1 RCPT first")
         elif await self._reply(Step.DATA, b"354 Go ahead") and await self._may_read_content():
             await self._take(await self.content(self._server.max_bytes))
@@ -213,7 +214,12 @@ class Session(Stream):
             self.resume_reading()
 
     async def _take(self, content: bytes) -> None:
-        if await self._may_go_on(Step.DOT):
+        if not await self._may_go_on(Step.DOT):
+            self._server.refused.append(content)
+        elif not self._recipients:
+            self._server.refused.append(content)
+            self._say(b"554 5.5.1 No valid recipients")
+        else:
             if self._server.delay_s:
                 await self.pause(self._server.delay_s)
             message = AcceptedMessage(

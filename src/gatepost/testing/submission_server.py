@@ -29,9 +29,12 @@ class SubmissionServer:
         ssl_context: a server's context; needed for TLS.
         tls: "starttls" or "implicit"; None means STARTTLS when there is a context.
         credentials: username and password that AUTH must bring before MAIL; None asks for none.
-        mechanisms: what EHLO offers for AUTH.
+        mechanisms: what EHLO offers for AUTH; PLAIN, LOGIN and XOAUTH2 (whose token is the password) are understood.
         delay_s: seconds between the final dot and its reply.
         max_bytes: largest message taken, announced as SIZE.
+        pipelining: whether EHLO offers PIPELINING (RFC 2920); several commands in one packet work either way.
+        orderly: False takes commands in any order: RCPT without MAIL, and DATA without a recipient, gets a positive
+            reply, and only the content is then refused (RFC 2920, 3.1 has clients expect that).
         extensions: further EHLO keywords.
     """
 
@@ -46,6 +49,8 @@ class SubmissionServer:
         mechanisms: str = "PLAIN LOGIN",
         delay_s: float = 0.0,
         max_bytes: int = 32 * 1024 * 1024,
+        pipelining: bool = True,
+        orderly: bool = True,
         extensions: tuple[bytes, ...] = (b"8BITMIME", b"SMTPUTF8", b"ENHANCEDSTATUSCODES"),
     ) -> None:
         if tls is not None and ssl_context is None:
@@ -58,6 +63,8 @@ class SubmissionServer:
         self.mechanisms = mechanisms
         self.delay_s = delay_s
         self.max_bytes = max_bytes
+        self.pipelining = pipelining
+        self.orderly = orderly
         self.extensions = extensions
         self.inbox = Inbox()
         self.on_accepted: Callable[[AcceptedMessage], None] | None = None
@@ -65,6 +72,7 @@ class SubmissionServer:
         self.connections_max = 0
         self.auth_commands = 0
         self.mail_commands: list[bytes] = []
+        self.refused: list[bytes] = []
         self.failed_handshakes: list[str] = []
         self._released = asyncio.Event()
         self._rules: list[Rule] = []
