@@ -68,6 +68,8 @@ def build_transport(settings: Settings) -> Transport:
             username=one.username,
             password=one.password.get_secret_value() if one.password else None,
             tls=one.tls,
+            mechanism=one.mechanism,
+            token_file=one.token_file,
         )
         for one in settings.smtp_url
     ]
@@ -76,6 +78,7 @@ def build_transport(settings: Settings) -> Transport:
         connections=settings.worker_slots,
         attempt_timeout_s=settings.attempt_timeout_s,
         final_reply_timeout_s=settings.final_reply_timeout_s,
+        client=settings.smtp_client,
     )
 
 
