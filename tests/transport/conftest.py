@@ -1,10 +1,12 @@
 """A real server on loopback and a transport that talks to it."""
 
+import typing
 from collections.abc import AsyncIterator
 
 import pytest
 
 from gatepost.testing import SubmissionServer
+from gatepost.transport.smtp import Client
 from tests.support.certificates import Authority, make_authority
 from tests.transport.submitting import Line, opened
 
@@ -15,9 +17,15 @@ async def server() -> AsyncIterator[SubmissionServer]:
         yield server
 
 
+@pytest.fixture(params=typing.get_args(Client))
+def client(request: pytest.FixtureRequest) -> Client:
+    """Each of the two clients: ours, and aiosmtplib, its referee."""
+    return typing.cast(Client, request.param)
+
+
 @pytest.fixture
-async def line(server: SubmissionServer) -> AsyncIterator[Line]:
-    async with opened(server) as line:
+async def line(server: SubmissionServer, client: Client) -> AsyncIterator[Line]:
+    async with opened(server, client=client) as line:
         yield line
 
 

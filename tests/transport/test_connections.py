@@ -9,13 +9,13 @@ from gatepost.testing import Drop, Hang, Refuse, Step, SubmissionServer
 from gatepost.transport.deadlines import StepTimeouts
 from gatepost.transport.reply import Outcome, Phase
 from gatepost.transport.server import Server
-from gatepost.transport.smtp import SmtpTransport
+from gatepost.transport.smtp import Client, SmtpTransport
 from tests.transport.submitting import Line, an_envelope, opened, server_at, until
 
 
-async def test_a_hundred_submissions_share_the_allowed_connections(server: SubmissionServer) -> None:
+async def test_a_hundred_submissions_share_the_allowed_connections(client: Client, server: SubmissionServer) -> None:
     """The server never sees more connections at once than allowed, and each message goes out once."""
-    async with opened(server, connections=3, messages_per_connection=7) as line:
+    async with opened(server, connections=3, messages_per_connection=7, client=client) as line:
         replies = await asyncio.gather(*(line.submit(an_envelope(number)) for number in range(100)))
     assert {reply.outcome for reply in replies} == {Outcome.ACCEPTED}
     assert len({message.message_id for message in server.messages}) == len(server.messages) == 100
@@ -30,9 +30,9 @@ async def test_one_connection_carries_one_message_after_the_other(server: Submis
     assert (server.connections_total, line.transport.open_connections) == (1, 1)
 
 
-async def test_an_idle_connection_is_ended(server: SubmissionServer) -> None:
+async def test_an_idle_connection_is_ended(client: Client, server: SubmissionServer) -> None:
     """After its idle time a kept connection is gone on both sides; the next message opens another."""
-    async with opened(server, idle_timeout_s=0.05) as line:
+    async with opened(server, idle_timeout_s=0.05, client=client) as line:
         await line.submit()
         await until(lambda: server.connections_now == 0)
         assert line.transport.open_connections == 0
@@ -67,9 +67,9 @@ async def test_a_connection_that_dies_at_rset_is_replaced(server: SubmissionServ
     assert (await line.submit(an_envelope(2))).outcome is Outcome.ACCEPTED
 
 
-async def test_a_connection_that_went_silent_is_replaced(server: SubmissionServer) -> None:
+async def test_a_connection_that_went_silent_is_replaced(client: Client, server: SubmissionServer) -> None:
     """A kept connection whose other end vanished without a word costs a moment, not the whole attempt."""
-    async with opened(server, timeouts=StepTimeouts(reused_reply_s=0.1)) as line:
+    async with opened(server, timeouts=StepTimeouts(reused_reply_s=0.1), client=client) as line:
         await line.submit(an_envelope(1))
         server.at(Step.MAIL, Hang(), times=1)
         reply = await line.submit(an_envelope(2))
@@ -83,10 +83,10 @@ async def test_a_new_connection_that_dies_at_mail_is_not_replaced(server: Submis
     assert server.connections_total == 1
 
 
-async def test_waiting_for_a_connection_counts(server: SubmissionServer) -> None:
+async def test_waiting_for_a_connection_counts(client: Client, server: SubmissionServer) -> None:
     """A submission that gets no connection in time ends as unreachable, with no server named."""
     server.at(Step.DOT, Hang())
-    async with opened(server, connections=1, attempt_timeout_s=0.5, final_reply_timeout_s=60) as line:
+    async with opened(server, connections=1, attempt_timeout_s=0.5, final_reply_timeout_s=60, client=client) as line:
         first = asyncio.create_task(line.submit(an_envelope(1)))
         await until(lambda: line.progress.phase is Phase.FINAL_REPLY)
         reply = await line.submit(an_envelope(2))
@@ -96,9 +96,9 @@ async def test_waiting_for_a_connection_counts(server: SubmissionServer) -> None
         assert (await first).outcome is Outcome.ACCEPTED
 
 
-async def test_closing_ends_every_connection(server: SubmissionServer) -> None:
+async def test_closing_ends_every_connection(client: Client, server: SubmissionServer) -> None:
     """After `close` nothing is open, and a further submission says so."""
-    async with opened(server) as line:
+    async with opened(server, client=client) as line:
         await asyncio.gather(*(line.submit(an_envelope(number)) for number in range(8)))
         await line.transport.close()
         assert line.transport.open_connections == 0
@@ -106,10 +106,10 @@ async def test_closing_ends_every_connection(server: SubmissionServer) -> None:
         assert (await line.submit()).outcome is Outcome.UNREACHABLE
 
 
-async def test_closing_does_not_wait_for_a_silent_server(server: SubmissionServer) -> None:
+async def test_closing_does_not_wait_for_a_silent_server(client: Client, server: SubmissionServer) -> None:
     """`close` with a submission hanging in the middle breaks it off."""
     server.at(Step.RCPT, Hang())
-    async with opened(server, attempt_timeout_s=60) as line:
+    async with opened(server, attempt_timeout_s=60, client=client) as line:
         task = asyncio.create_task(line.submit())
         await until(lambda: line.progress.phase is Phase.RCPT)
         async with asyncio.timeout(3):
@@ -117,21 +117,23 @@ async def test_closing_does_not_wait_for_a_silent_server(server: SubmissionServe
             assert (await task).outcome is Outcome.TRANSIENT
 
 
-async def test_the_next_server_is_asked_when_the_first_cannot_be_reached(server: SubmissionServer) -> None:
+async def test_the_next_server_is_asked_when_the_first_cannot_be_reached(
+    client: Client, server: SubmissionServer
+) -> None:
     """Servers are tried in order: refused, silent and unwelcoming ones are passed over."""
     async with SubmissionServer() as gone:
         pass
     async with SubmissionServer() as silent, SubmissionServer() as unwelcoming:
         silent.at(Step.CONNECT, Hang())
         unwelcoming.at(Step.CONNECT, Refuse("554 5.3.2 Not today"))
-        async with opened(gone, silent, unwelcoming, server, attempt_timeout_s=2) as line:
+        async with opened(gone, silent, unwelcoming, server, attempt_timeout_s=2, client=client) as line:
             reply = await line.submit()
         assert (reply.outcome, reply.server) == (Outcome.ACCEPTED, f"127.0.0.1:{server.port}")
 
 
-async def test_the_next_server_is_not_asked_once_a_dialogue_began(server: SubmissionServer) -> None:
+async def test_the_next_server_is_not_asked_once_a_dialogue_began(client: Client, server: SubmissionServer) -> None:
     """A refusal of the message is the answer: no other server is asked."""
-    async with SubmissionServer() as second, opened(server, second) as line:
+    async with SubmissionServer() as second, opened(server, second, client=client) as line:
         server.at(Step.RCPT, Refuse("451 4.3.0 Later"))
         assert (await line.submit()).outcome is Outcome.TRANSIENT
         server.clear()
@@ -140,9 +142,11 @@ async def test_the_next_server_is_not_asked_once_a_dialogue_began(server: Submis
         assert second.connections_total == 0
 
 
-async def test_a_server_that_could_not_be_reached_is_asked_last_for_a_while(server: SubmissionServer) -> None:
+async def test_a_server_that_could_not_be_reached_is_asked_last_for_a_while(
+    client: Client, server: SubmissionServer
+) -> None:
     """Not every new connection waits for a dead first server again."""
-    async with SubmissionServer() as first, opened(first, server, messages_per_connection=1) as line:
+    async with SubmissionServer() as first, opened(first, server, messages_per_connection=1, client=client) as line:
         first.at(Step.CONNECT, Refuse("421 4.3.2 Busy"))
         for number in range(5):
             assert (await line.submit(an_envelope(number))).outcome is Outcome.ACCEPTED

@@ -1,6 +1,7 @@
 """What holds for every way to submit: SMTP, the development folder, memory."""
 
 import asyncio
+import typing
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,7 @@ from gatepost.testing import SubmissionServer
 from gatepost.transport.folder import FolderTransport
 from gatepost.transport.memory import MemoryTransport
 from gatepost.transport.reply import Outcome, Phase
+from gatepost.transport.smtp import Client
 from gatepost.transport.transport import Progress, Transport
 from tests.transport.submitting import Marking, an_envelope, opened, until
 
@@ -21,10 +23,10 @@ class Kind:
     contents: Callable[[], list[bytes]]
 
 
-@pytest.fixture(params=["smtp", "folder", "memory"])
+@pytest.fixture(params=[*typing.get_args(Client), "folder", "memory"])
 async def kind(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Kind]:
-    if request.param == "smtp":
-        async with SubmissionServer() as server, opened(server) as line:
+    if request.param in typing.get_args(Client):
+        async with SubmissionServer() as server, opened(server, client=request.param) as line:
             yield Kind(line.transport, lambda: [message.content for message in server.messages])
     elif request.param == "folder":
         folder = tmp_path / "mailbox"

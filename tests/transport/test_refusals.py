@@ -4,6 +4,7 @@ import pytest
 
 from gatepost.testing import Refuse, Step, SubmissionServer
 from gatepost.transport.reply import Outcome, Phase
+from gatepost.transport.smtp import Client
 from tests.transport.submitting import Line, Marking, an_envelope, opened, server_at
 
 MESSAGE_STEPS = [
@@ -90,11 +91,11 @@ async def test_the_mark_is_waited_for_also_when_the_recipient_is_refused(server:
     assert (reply.outcome, marking.ended) == (Outcome.PERMANENT, 1)
 
 
-async def test_wrong_credentials_are_the_servers_matter() -> None:
+async def test_wrong_credentials_are_the_servers_matter(client: Client) -> None:
     """AUTH refused: unreachable at AUTH, nothing of the message said, the password nowhere in the text."""
     async with SubmissionServer(credentials=("ann", "right")) as server:
         server.at(Step.AUTH, Refuse("535 5.7.8 no: AGFubgByaWdodA== right"))
-        async with opened(server_at(server, username="ann", password="right")) as line:
+        async with opened(server_at(server, username="ann", password="right"), client=client) as line:
             reply = await line.submit()
     assert (reply.outcome, reply.phase, reply.code) == (Outcome.UNREACHABLE, Phase.AUTH, 535)
     assert reply.text == "5.7.8 no: … …"
@@ -102,30 +103,30 @@ async def test_wrong_credentials_are_the_servers_matter() -> None:
 
 
 @pytest.mark.parametrize("mechanisms", ["PLAIN", "LOGIN"])
-async def test_both_mechanisms_authenticate(mechanisms: str) -> None:
+async def test_both_mechanisms_authenticate(client: Client, mechanisms: str) -> None:
     """PLAIN is preferred, LOGIN works where it is all there is."""
     async with (
         SubmissionServer(credentials=("ann", "pass word é"), mechanisms=mechanisms) as server,
-        opened(server_at(server, username="ann", password="pass word é")) as line,
+        opened(server_at(server, username="ann", password="pass word é"), client=client) as line,
     ):
         reply = await line.submit()
     assert reply.outcome is Outcome.ACCEPTED
 
 
-async def test_no_common_mechanism_is_named() -> None:
+async def test_no_common_mechanism_is_named(client: Client) -> None:
     """A server that offers no mechanism of ours is unreachable, and the text says which it offers."""
     async with (
         SubmissionServer(credentials=("ann", "x"), mechanisms="GSSAPI") as server,
-        opened(server_at(server, username="ann", password="x")) as line,
+        opened(server_at(server, username="ann", password="x"), client=client) as line,
     ):
         reply = await line.submit()
     assert (reply.outcome, reply.phase) == (Outcome.UNREACHABLE, Phase.AUTH)
     assert "gssapi" in reply.text
 
 
-async def test_a_message_too_large_is_not_offered() -> None:
+async def test_a_message_too_large_is_not_offered(client: Client) -> None:
     """A server whose SIZE is smaller than the message is never sent DATA, and the message is not marked."""
-    async with SubmissionServer(max_bytes=1000) as server, opened(server) as line:
+    async with SubmissionServer(max_bytes=1000) as server, opened(server, client=client) as line:
         reply = await line.submit(an_envelope(size=2000))
         assert (reply.outcome, reply.phase, line.marking.calls) == (Outcome.PERMANENT, Phase.MAIL, 0)
         assert "SIZE" in reply.text
@@ -134,9 +135,9 @@ async def test_a_message_too_large_is_not_offered() -> None:
         assert server.connections_total == 1
 
 
-async def test_an_address_only_smtputf8_can_carry_is_refused_where_it_is_missing() -> None:
+async def test_an_address_only_smtputf8_can_carry_is_refused_where_it_is_missing(client: Client) -> None:
     """Without SMTPUTF8 an address with non-ASCII characters before the @ fails with a reason, and does not crash."""
-    async with SubmissionServer(extensions=(b"8BITMIME",)) as server, opened(server) as line:
+    async with SubmissionServer(extensions=(b"8BITMIME",)) as server, opened(server, client=client) as line:
         reply = await line.submit(an_envelope(recipient="jürgen@example.com"))
     assert (reply.outcome, server.mail_commands) == (Outcome.PERMANENT, [])
     assert "SMTPUTF8" in reply.text

@@ -6,6 +6,7 @@ import pytest
 
 from gatepost.testing import Call, Drop, Hang, Refuse, Step, SubmissionServer
 from gatepost.transport.reply import Outcome, Phase
+from gatepost.transport.smtp import Client
 from tests.transport.submitting import Line, Marking, an_envelope, opened, until, until_phase
 
 
@@ -37,14 +38,14 @@ async def test_a_lost_claim_is_broken_off_after_354(server: SubmissionServer, li
     assert server.messages == []
 
 
-async def test_a_lost_claim_known_early_keeps_the_connection(server: SubmissionServer) -> None:
+async def test_a_lost_claim_known_early_keeps_the_connection(client: Client) -> None:
     """Told before DATA where commands go one by one, the message is reset and the connection carries the next one."""
-    async with opened(server, client="aiosmtplib") as line:
+    async with SubmissionServer(pipelining=False) as server, opened(server, client=client) as line:
         reply = await line.submit(an_envelope(1), Marking(answer=False))
         assert (reply.outcome, reply.phase) == (Outcome.NOT_OURS, Phase.RCPT)
         assert (await line.submit(an_envelope(2))).outcome is Outcome.ACCEPTED
-    assert [message.message_id for message in server.messages] == ["<2@example.org>"]
-    assert server.connections_total == 1
+        assert [message.message_id for message in server.messages] == ["<2@example.org>"]
+        assert server.connections_total == 1
 
 
 @pytest.mark.parametrize("step", [Step.CONNECT, Step.EHLO])
@@ -74,9 +75,9 @@ async def test_the_end_waits_for_a_mark_under_way(
     assert marking.ended == 1
 
 
-async def test_the_end_waits_for_a_mark_beyond_the_deadline(server: SubmissionServer) -> None:
+async def test_the_end_waits_for_a_mark_beyond_the_deadline(client: Client, server: SubmissionServer) -> None:
     """A mark slower than the attempt is waited for; the connection is given up at the deadline."""
-    async with opened(server, attempt_timeout_s=0.3) as line:
+    async with opened(server, attempt_timeout_s=0.3, client=client) as line:
         marking = Marking(gate=asyncio.Event())
         task = asyncio.create_task(line.submit(marking=marking))
         await until(lambda: marking.calls == 1)
@@ -89,11 +90,11 @@ async def test_the_end_waits_for_a_mark_beyond_the_deadline(server: SubmissionSe
     assert server.messages == []
 
 
-async def test_progress_names_each_phase_of_a_large_message(server: SubmissionServer) -> None:
+async def test_progress_names_each_phase_of_a_large_message(client: Client, server: SubmissionServer) -> None:
     """CONTENT while content waits to be read, FINAL_REPLY once the final dot is out."""
     server.at(Step.CONTENT, Hang())
     server.at(Step.DOT, Hang())
-    async with opened(server) as line:
+    async with opened(server, client=client) as line:
         task = asyncio.create_task(line.submit(an_envelope(size=4 * 1024 * 1024)))
         await until_phase(line, Phase.CONTENT)
         assert line.progress.content_begun
