@@ -3,8 +3,6 @@
 Everything here is pure and runs for every attempt; docs/decisions/0006 says why `email.message` is not used.
 """
 
-import binascii
-import functools
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,6 +11,7 @@ from gatepost.errors import ComposeError
 from gatepost.mail.address import wire_address
 from gatepost.mail.headers import date, mailbox, parse_sender, unstructured
 from gatepost.mail.names import clean_line, clean_name
+from gatepost.mail.quoted import Value
 from gatepost.mail.templates import Templates
 from gatepost.mail.values import clean_value, is_web_address
 
@@ -21,7 +20,7 @@ MAX_LINE_BYTES = 998  # RFC 5322, 2.1.1, without CRLF
 # "=_" never occurs in quoted-printable text, so no body can hold the boundary (RFC 2045, 6.7).
 BOUNDARY = "=_gatepost_alternative"
 
-# Every message has exactly these header fields, each once.
+# Every message has exactly these header fields, each once, in this order.
 HEADER_FIELDS = (
     b"Date",
     b"From",
@@ -33,18 +32,23 @@ HEADER_FIELDS = (
     b"MIME-Version",
     b"Content-Type",
 )
-_EXPECTED = sorted(HEADER_FIELDS)
 
-_FIELD_NAME = re.compile(rb"^([!-9;-~]+):", re.MULTILINE)
+
+def _field(name: bytes) -> bytes:
+    """Match one header field of printable ASCII, and if it is folded, something to read in each line of it."""
+    visible = rb"!-~\x80-\xff" if name == b"To" else rb"!-~"  # RFC 6532: an address may be UTF-8
+    line = rb"[\t %b]*" % visible
+    return rb"%b:%b(?:\r\n[\t ]+[%b]%b)*\r\n" % (re.escape(name), line, visible, line)
+
+
+_HEADER = re.compile(b"".join(map(_field, HEADER_FIELDS)) + b"\r\n")
 _MESSAGE_ID = re.compile(r"<[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]+@[A-Za-z0-9.-]+>")
-_CONTROL = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
-_LINE_END = re.compile(r"\r\n?")
-
 _ENCODING = "charset=utf-8\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n"
 _TEXT_PART = f"--{BOUNDARY}\r\nContent-Type: text/plain; {_ENCODING}"
-_HTML_PART = f"--{BOUNDARY}\r\nContent-Type: text/html; {_ENCODING}".encode()
-_END = f"--{BOUNDARY}--\r\n".encode()
+_HTML_PART = f"--{BOUNDARY}\r\nContent-Type: text/html; {_ENCODING}"
+_END = f"--{BOUNDARY}--\r\n"
 _DELIMITER = f"\r\n--{BOUNDARY}".encode()
+_LAST_LINE = f"\r\n{_END}".encode()
 _MIME = f'MIME-Version: 1.0\r\nContent-Type: multipart/alternative; boundary="{BOUNDARY}"\r\n\r\n'
 
 
@@ -83,7 +87,8 @@ class Composer:
             f"List-Id: <{name.replace('_', '-')}.{mailbox_from.domain}>\r\n{_MIME}"
             for name in templates.names
         }
-        self._values = {"product_name": clean_line(product_name), "public_url": public_url, "reset_url": reset_url}
+        fixed = {"product_name": clean_line(product_name), "public_url": public_url, "reset_url": reset_url}
+        self._values = {name: Value(value) for name, value in fixed.items()}
 
     def compose(
         self, *, template: str, locale: str, recipient: str, message_id: str, values: Mapping[str, str], now_ms: int
@@ -110,36 +115,28 @@ class Composer:
         to = wire_address(recipient)
         if not _MESSAGE_ID.fullmatch(message_id):
             raise ComposeError("The stored Message-ID is none: it must look like <left@right>.")
-        rendered = self._templates.render(template, locale, self._printable(template, recipient, values))
-        head = (
-            f"Date: {date(now_ms)}\r\n{self._from}To: {to}\r\n{unstructured('Subject', rendered.subject)}"
-            f"Message-ID: {message_id}\r\n{self._fixed[template]}{_TEXT_PART}"
+        encoded = self._templates.encode(template, locale, self._printable(template, recipient, values))
+        content = (
+            f"Date: {date(now_ms)}\r\n{self._from}To: {to}\r\n{unstructured('Subject', encoded.subject)}"
+            f"Message-ID: {message_id}\r\n{self._fixed[template]}"
+            f"{_TEXT_PART}{encoded.text}{_HTML_PART}{encoded.html}{_END}"
         ).encode()
-        parts = (
-            head,
-            _quoted_printable(rendered.text.strip() + "\n"),
-            _HTML_PART,
-            _quoted_printable_once(rendered.html_start),
-            _quoted_printable(rendered.html_rest.rstrip() + "\n"),
-            _END,
-        )
-        content = b"".join(parts)
         check_message(content)
         return Composed(return_path=self.return_path, recipient=to, content=content)
 
-    def _printable(self, template: str, recipient: str, values: Mapping[str, str]) -> dict[str, str]:
+    def _printable(self, template: str, recipient: str, values: Mapping[str, str]) -> Mapping[str, str]:
         printable = {
             **self._values,
-            "email": recipient,
-            "name": clean_name(values.get("name", "")),
-            "when": clean_line(values.get("when", "")),
+            "email": Value(recipient),
+            "name": Value(clean_name(values.get("name", ""))),
+            "when": Value(clean_line(values.get("when", ""))),
         }
         if "link" in values:
-            printable["link"] = _web_address("link", values["link"])
+            printable["link"] = Value(_web_address("link", values["link"]))
         leads = self._templates.leads(template)
         for name in self._templates.own_values(template) & values.keys():
             value = values[name]
-            printable[name] = _web_address(name, value) if value and name in leads else clean_value(value)
+            printable[name] = Value(_web_address(name, value) if value and name in leads else clean_value(value))
         return printable
 
 
@@ -157,36 +154,28 @@ def check_message(content: bytes) -> None:
     Raises:
         ComposeError: names what is wrong, and repeats nothing of the message.
     """
-    header, end, body = content.partition(b"\r\n\r\n")
-    lines = header.split(b"\r\n")
-    names = _FIELD_NAME.findall(header)
-    if not end or sorted(names) != _EXPECTED:
-        raise ComposeError("The message does not have exactly the expected header fields.")
-    if len(lines) != len(names) + sum(line.startswith((b" ", b"\t")) for line in lines):
-        raise ComposeError("A line of the header is neither a field nor folded.")
-    all_lines = content.split(b"\r\n")
-    if not len(all_lines) - 1 == content.count(b"\r") == content.count(b"\n"):
+    header = _HEADER.match(content)
+    if header is None:
+        raise ComposeError("The header is not exactly the expected fields, each a line of printable ASCII or folded.")
+    # Equal exactly when each CR and LF is half of a CRLF; searching for one byte is several times faster than for two.
+    if content.replace(b"\r", b"").replace(b"\n", b"\r\n") != content:
         raise ComposeError("The message has a bare CR or LF.")
-    if max(map(len, all_lines)) > MAX_LINE_BYTES:
+    if not _has_short_lines(content):
         raise ComposeError(f"A line of the message is longer than {MAX_LINE_BYTES} bytes.")
-    if _CONTROL.search(header) or b"\0" in body:
-        raise ComposeError("The message has a control character.")
-    if not content.isascii() and not (body.isascii() and _only_to_is_not_ascii(lines)):
+    if b"\0" in content:
+        raise ComposeError("The message has a NUL.")
+    if not content.isascii() and not content[header.end() :].isascii():
         raise ComposeError("The message is not ASCII outside of To.")
-    if content.count(_DELIMITER) != 3 or not body.endswith(_END):
+    if content.count(_DELIMITER) != 3 or not content.endswith(_LAST_LINE):
         raise ComposeError("The message does not have exactly two parts.")
 
 
-def _only_to_is_not_ascii(lines: list[bytes]) -> bool:
-    return all(line.isascii() or line.startswith(b"To: ") for line in lines)
-
-
-def _quoted_printable(text: str) -> bytes:
-    """Encode whole lines (RFC 2045, 6.7): at most 76 long, CRLF, and a line of one dot written as "=2E"."""
-    if "\r" in text:
-        text = _LINE_END.sub("\n", text)  # binascii leaves a CR without its LF as it is
-    return binascii.b2a_qp(text.replace("\n", "\r\n").encode("utf-8"), istext=True)
-
-
-# The start of a page is the same for every message of a template, and a third of all there is to encode.
-_quoted_printable_once = functools.lru_cache(maxsize=256)(_quoted_printable)
+def _has_short_lines(content: bytes) -> bool:
+    """Leap from one line end to the farthest one that a line of MAX_LINE_BYTES could have, as often as it takes."""
+    start = 0
+    while len(content) - start > MAX_LINE_BYTES:
+        end = content.rfind(b"\r\n", start, start + MAX_LINE_BYTES + 2)
+        if end < 0:
+            return False
+        start = end + 2
+    return True

@@ -1,6 +1,7 @@
 """Header fields in 7-bit ASCII: encoded words (RFC 2047), phrases, dates and folding (RFC 5322)."""
 
 import base64
+import functools
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -62,8 +63,12 @@ def unstructured(name: str, text: str) -> str:
     `text` has single spaces and no control characters. ASCII stays readable; anything else, and what somebody could
     take for an encoded word, becomes encoded words.
     """
-    if text.isascii() and "=?" not in text and all(len(word) < FOLD_AT for word in text.split(" ")):
-        return _fold(f"{name}:", text.split(" "))
+    if text.isascii() and "=?" not in text:
+        if len(name) + 2 + len(text) <= FOLD_AT:
+            return f"{name}: {text}\r\n"
+        words = text.split(" ")
+        if all(len(word) < FOLD_AT for word in words):
+            return _fold(f"{name}:", words)
     return _fold(f"{name}:", list(_encoded_words(text)))
 
 
@@ -83,7 +88,12 @@ def mailbox(name: str, sender: Sender) -> str:
 
 def date(now_ms: int) -> str:
     """Write an instant as in Date (RFC 5322, 3.3), in UTC."""
-    return format_datetime(datetime.fromtimestamp(now_ms // 1000, UTC))
+    return _date(now_ms // 1000)
+
+
+@functools.lru_cache(maxsize=8)  # many messages go out in one second
+def _date(now_s: int) -> str:
+    return format_datetime(datetime.fromtimestamp(now_s, UTC))
 
 
 def _encoded_words(text: str) -> Iterator[str]:

@@ -73,9 +73,3 @@ def inlined(page: str, file: Path) -> str:
             " text of an element, never directly in a table or a row, and use no quotes, < or & in them."
         )
     return result
-
-
-def fixed_length(page: str) -> int:
-    """Count the characters before the first line in which Jinja has something to do."""
-    first = re.search(r"\{[{%#]", page)
-    return page.rfind("\n", 0, first.start()) + 1 if first else 0

@@ -3,6 +3,7 @@
 What people typed is only ever a value, never a template.
 """
 
+import functools
 import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -13,7 +14,8 @@ from jinja2 import meta
 from jinja2.sandbox import SandboxedEnvironment
 
 from gatepost.errors import TemplateError
-from gatepost.mail.layout import CONTENT, Layouts, fixed_length, inlined, lay_out, read, read_layout
+from gatepost.mail.layout import CONTENT, Layouts, inlined, lay_out, read, read_layout
+from gatepost.mail.quoted import compile_quoted, quoted
 from gatepost.mail.values import FILTERS
 
 # What the templates of every message may use; `link` has a value only in messages with a token.
@@ -33,22 +35,23 @@ class Rendered:
     Args:
         subject: one line.
         text: the plain text.
-        html_start: whole lines of the HTML that are the same in every message of this template: one object, so that
-            what is made of it can be kept.
-        html_rest: the HTML from there on.
+        html: the page.
         language: the language that was chosen.
     """
 
     subject: str
     text: str
-    html_start: str
-    html_rest: str
+    html: str
     language: str
 
-    @property
-    def html(self) -> str:
-        """The whole page."""
-        return self.html_start + self.html_rest
+
+@dataclass(frozen=True)
+class Encoded:
+    """The same as it goes into a message: text and page in quoted-printable, each of whole lines with CRLF."""
+
+    subject: str
+    text: str
+    html: str
 
 
 @dataclass(frozen=True)
@@ -56,12 +59,25 @@ class _File:
     """One compiled file, and the values it uses."""
 
     path: Path
+    source: str
     compiled: jinja2.Template
     uses: frozenset[str]
 
+    @functools.cached_property  # not every file goes into a body, and few products write in every language there is
+    def _quoted(self) -> jinja2.Template | None:
+        return compile_quoted(self.compiled.environment, self.source)
+
     def fill(self, values: Mapping[str, str]) -> str:
+        return self._filled(self.compiled, values)
+
+    def fill_quoted(self, values: Mapping[str, str]) -> str:
+        if self._quoted is None:
+            return quoted(self.fill(values).strip() + "\n")
+        return self._filled(self._quoted, values)
+
+    def _filled(self, compiled: jinja2.Template, values: Mapping[str, str]) -> str:
         try:
-            return self.compiled.render(values)
+            return compiled.render(values)
         except Exception as error:  # whatever a template raises is the template's fault, and one kind of error
             raise TemplateError(f"{self.path} cannot be filled: {error}.") from error
 
@@ -74,22 +90,20 @@ class Template:
         language: its tag, as its folder is named.
         subject: what becomes the subject.
         text: what becomes the plain text.
-        html_start: the lines of the page before the first in which there is something to fill.
-        html_rest: what becomes the rest of the page.
+        html: what becomes the page.
         leads: values that are where a link of the page leads.
     """
 
     language: str
     subject: _File
     text: _File
-    html_start: str
-    html_rest: _File
+    html: _File
     leads: frozenset[str]
 
     @property
     def uses(self) -> frozenset[str]:
         """The values its files use."""
-        return self.subject.uses | self.text.uses | self.html_rest.uses
+        return self.subject.uses | self.text.uses | self.html.uses
 
     def render(self, values: Mapping[str, str]) -> Rendered:
         """Fill it.
@@ -97,13 +111,14 @@ class Template:
         Raises:
             TemplateError: it uses a value that is not given, or cannot be filled for another reason.
         """
-        return Rendered(
-            subject=" ".join(self.subject.fill(values).split()),
-            text=self.text.fill(values),
-            html_start=self.html_start,
-            html_rest=self.html_rest.fill(values),
-            language=self.language,
-        )
+        return Rendered(self._subject(values), self.text.fill(values), self.html.fill(values), self.language)
+
+    def encode(self, values: Mapping[str, str]) -> Encoded:
+        """Fill it for a message; raises as `render` does."""
+        return Encoded(self._subject(values), self.text.fill_quoted(values), self.html.fill_quoted(values))
+
+    def _subject(self, values: Mapping[str, str]) -> str:
+        return " ".join(self.subject.fill(values).split())
 
 
 def read_layouts(folder: Path, instead_of: Layouts | None = None) -> Layouts:
@@ -141,13 +156,11 @@ def load_template(folder: Path, layouts: Layouts, known: Collection[str] | None)
         if not file.is_file():
             raise TemplateError(f"{file} is missing: every language of a message has {', '.join(_FILES)}.")
     page = lay_out(layouts.html, html, folder.name)
-    start = fixed_length(page)
     template = Template(
         language=folder.name,
         subject=_compile(_PLAIN, read(subject), subject, known),
         text=_compile(_PLAIN, layouts.text.replace(CONTENT, read(text).strip()), text, known),
-        html_start=page[:start],
-        html_rest=_compile(_ESCAPING, page[start:], html, known),
+        html=_compile(_ESCAPING, page, html, known),
         leads=frozenset(_LEADS.findall(page)),
     )
     # A filter that does not fit, or a part that is out of bounds in the sandbox, shows only when it is filled.
@@ -183,6 +196,6 @@ def _compile(environment: SandboxedEnvironment, source: str, file: Path, known: 
             raise TemplateError(f"{file} includes another file. Only the layout stands around a message: say it here.")
         compiled = environment.from_string(source)
         compiled.globals = dict(compiled.globals)  # a ChainMap otherwise, and rendering walks through it every time
-        return _File(file, compiled, uses)
+        return _File(file, source, compiled, uses)
     except jinja2.TemplateSyntaxError as error:
         raise TemplateError(f"{file} does not compile: {error.message} (line {error.lineno}).") from error

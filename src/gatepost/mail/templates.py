@@ -15,7 +15,7 @@ from gatepost.errors import TemplateError, TemplateUnknown
 from gatepost.languages import nearest
 from gatepost.mail.draft import Draft
 from gatepost.mail.layout import Layouts
-from gatepost.mail.template import COMMON, LINK, Rendered, Template, load_template, read_layouts
+from gatepost.mail.template import COMMON, LINK, Encoded, Rendered, Template, load_template, read_layouts
 from gatepost.mail.values import is_web_address, value_problem
 
 PACKAGED = Path(__file__).resolve().parents[1] / "templates"
@@ -103,8 +103,11 @@ class Templates:
         Raises:
             TemplateError: there is no such message, or a template uses a value that is not given.
         """
-        message = self._message(name)
-        return message.languages[_nearest(locale, message.tags)].render(values)
+        return self._chosen(name, locale).render(values)
+
+    def encode(self, name: str, locale: str, values: Mapping[str, str]) -> Encoded:
+        """Fill them as `render` does, for a message; raises as it does."""
+        return self._chosen(name, locale).encode(values)
 
     def check(self, draft: Draft) -> None:
         """Prove, before `draft` is stored, that its message can be made of it in every language there is.
@@ -137,6 +140,10 @@ class Templates:
             raise TemplateError(
                 f'The locale of a draft for {draft.template} is no language tag such as "en" or "zh-CN".'
             )
+
+    def _chosen(self, name: str, locale: str) -> Template:
+        message = self._message(name)
+        return message.languages[_nearest(locale, message.tags)]
 
     def _message(self, name: str) -> _Message:
         try:
@@ -176,7 +183,7 @@ def _load_own(folder: Path, layouts: Layouts, ours: _Message | None) -> _Message
 
 def _check_link(folder: Path, template: Template, *, needed: bool) -> None:
     """A message with a token is nothing without its link, and there is none to fill in without a token."""
-    for name, file in (("body.txt", template.text), ("body.html", template.html_rest)):
+    for name, file in (("body.txt", template.text), ("body.html", template.html)):
         if needed and LINK not in file.uses:
             raise TemplateError(f"{folder / name} does not use {LINK}, which is what this message is for.")
     if not needed and LINK in template.uses:

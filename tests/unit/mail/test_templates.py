@@ -302,11 +302,3 @@ def test_the_nearest_language_is_chosen(tmp_path: Path, locale: str, language: s
     templates = Templates(tmp_path)
     assert ("de", "en", "zh-CN") == templates.languages("hello")
     assert language == templates.render("hello", locale, VALUES).language
-
-
-def test_the_start_of_a_page_is_one_object() -> None:
-    """What every message of a template shares is the same object, so that its encoding is made once."""
-    one, other = (TEMPLATES.render("welcome", "en", {**VALUES, "name": name}) for name in ("Ada", "Bob"))
-    assert one.html_start is other.html_start
-    assert one.html_start.endswith("</style>\n")
-    assert one.html_rest != other.html_rest
