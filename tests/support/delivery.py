@@ -99,7 +99,7 @@ class Delivery:
         self.worker = Worker(
             self.desk,
             self.ring,
-            prepare=prepare or (lambda tx, claimed, now_ms: {}),
+            prepare=prepare or (lambda tx, claimed, now_ms: [{} for _ in claimed]),
             owner=owner,
             slots=slots,
             chores=chores,

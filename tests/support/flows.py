@@ -92,7 +92,7 @@ class Flows:
         def work(tx: Any) -> list[tuple[Claimed, dict[str, str] | None]]:
             found: list[tuple[Claimed, dict[str, str] | None]] = []
             for one in claim(tx, owner="test", limit=1000, now_ms=now_ms):
-                values = self._links.prepare(tx, one, now_ms)
+                (values,) = self._links.prepare(tx, [one], now_ms)
                 found.append((one, dict(values) if isinstance(values, dict) else None))
             return found
 

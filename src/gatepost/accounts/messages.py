@@ -1,7 +1,7 @@
 """The messages the flows promise: one function for each, and how a link is made when one goes out."""
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -106,15 +106,23 @@ class Links:
 
     def __init__(self, keys: Keys, *, verify_url: str, reset_url: str) -> None:
         self._keys = keys
-        self._pages = {Purpose.VERIFICATION: verify_url, Purpose.PASSWORD_RESET: reset_url}
+        pages = {Purpose.VERIFICATION: verify_url, Purpose.PASSWORD_RESET: reset_url}
+        self._pages = {
+            purpose: f"{page}{'&' if urlsplit(page).query else '?'}token=" for purpose, page in pages.items()
+        }
 
-    def prepare(self, tx: Connection, claimed: Claimed, now_ms: int) -> Mapping[str, str] | Skip:
-        """Return the values only this moment knows, or why the message should not go out any more."""
-        purpose = _PURPOSES.get(claimed.template)
-        if purpose is None or claimed.token_id is None:
+    def prepare(self, tx: Connection, claimed: Sequence[Claimed], now_ms: int) -> list[Mapping[str, str] | Skip]:
+        """Return for each message the values only this moment knows, or why it should not go out any more."""
+        links: dict[bytes, str] = {}
+        for purpose, page in self._pages.items():
+            token_ids = [one.token_id for one in claimed if one.token_id and _PURPOSES.get(one.template) is purpose]
+            if token_ids:
+                renewed = renew(tx, self._keys, purpose, token_ids, now_ms)
+                links |= {token_id: f"{page}{token}" for token_id, token in renewed.items()}
+        return [self._prepared(one, links) for one in claimed]
+
+    def _prepared(self, claimed: Claimed, links: Mapping[bytes, str]) -> Mapping[str, str] | Skip:
+        if claimed.template not in _PURPOSES or claimed.token_id is None:
             return {}
-        token = renew(tx, self._keys, purpose, claimed.token_id, now_ms)
-        if token is None:
-            return Skip("superseded")
-        page = self._pages[purpose]
-        return {"link": f"{page}{'&' if urlsplit(page).query else '?'}token={token}"}
+        link = links.get(claimed.token_id)
+        return Skip("superseded") if link is None else {"link": link}

@@ -9,6 +9,7 @@ import binascii
 import hmac
 import secrets
 import uuid
+from collections.abc import Collection
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -16,7 +17,7 @@ from sqlalchemy import ColumnElement, Connection, RowMapping, bindparam, delete,
 
 from gatepost.accounts.keys import Keys
 from gatepost.accounts.tables import tokens
-from gatepost.database.batch import in_batch
+from gatepost.database.batch import among, in_batch
 from gatepost.errors import BadToken
 from gatepost.outbox.cancel import cancel_waiting
 
@@ -65,9 +66,9 @@ _USE = (
 )
 _RENEW = (
     update(tokens)
-    .where(tokens.c.id == bindparam("of_id"), *_STILL_OPEN)
+    .where(among(tokens.c.id, "of_ids"), *_STILL_OPEN)
     .values(expires_at=bindparam("until"))
-    .returning(tokens.c.account_id, tokens.c.address_key, tokens.c.key_id)
+    .returning(tokens.c.id, tokens.c.account_id, tokens.c.address_key, tokens.c.key_id)
 )
 
 
@@ -120,17 +121,18 @@ def issue(
     return token_id
 
 
-def renew(tx: Connection, keys: Keys, purpose: Purpose, token_id: bytes, now_ms: int) -> str | None:
-    """Start the token's life now, as its mail goes out, and return the token to mail.
+def renew(tx: Connection, keys: Keys, purpose: Purpose, token_ids: Collection[bytes], now_ms: int) -> dict[bytes, str]:
+    """Start the life of several tokens now, as their mail goes out, and return the tokens to mail by their ids.
 
-    None: it was used or voided meanwhile, or its key is no longer configured, so no mail should go out.
+    One is missing: it was used or voided meanwhile, or its key is no longer configured, so no mail should go out.
     """
     until = now_ms + LIFE_S[purpose] * 1000
-    row = tx.execute(_RENEW, {"of_id": token_id, "until": until}).one_or_none()
-    if row is None or row.account_id is None:
-        return None
-    mac = _mac(keys, row.key_id, token_id, purpose, row.account_id, row.address_key)
-    return None if mac is None else base64.urlsafe_b64encode(token_id + mac).decode()
+    renewed = {}
+    for token_id, account_id, address_key, key_id in tx.execute(_RENEW, {"of_ids": list(token_ids), "until": until}):
+        mac = None if account_id is None else _mac(keys, key_id, token_id, purpose, account_id, address_key)
+        if mac is not None:
+            renewed[bytes(token_id)] = base64.urlsafe_b64encode(token_id + mac).decode()
+    return renewed
 
 
 def parse(token: object) -> Presented:

@@ -1,8 +1,9 @@
-"""A bounded batch of rows for one transaction alone."""
+"""Several rows in one statement: a bounded batch for one transaction alone, and rows given by their keys."""
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select
+from sqlalchemy import ColumnElement, Select, bindparam
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
@@ -39,3 +40,29 @@ def _on_postgresql(element: _InBatch, compiler: SQLCompiler, **options: Any) -> 
 def _on_sqlite(element: _InBatch, compiler: SQLCompiler, **options: Any) -> str:
     key, batch = (compiler.process(one, **options) for one in element.clauses)
     return f"{key} IN {batch}"
+
+
+class _Among(FunctionElement[Any]):
+    type = NULLTYPE
+    inherit_cache = True
+
+
+def among(key: ColumnElement[Any], name: str) -> ColumnElement[bool]:
+    """The condition that `key` is in the list given as parameter `name`.
+
+    On PostgreSQL the list is one array, so that lists of every length share one prepared statement.
+    """
+    return _Among(key, bindparam(name, expanding=True, type_=key.type))
+
+
+@compiles(_Among, "postgresql")
+def _array_on_postgresql(element: _Among, compiler: SQLCompiler, **options: Any) -> str:
+    key, keys = element.clauses
+    array = bindparam(keys.key, type_=ARRAY(key.type))
+    return f"{compiler.process(key, **options)} = ANY ({compiler.process(array, **options)})"
+
+
+@compiles(_Among, "sqlite")
+def _list_on_sqlite(element: _Among, compiler: SQLCompiler, **options: Any) -> str:
+    key, keys = (compiler.process(one, **options) for one in element.clauses)
+    return f"{key} IN {keys}"

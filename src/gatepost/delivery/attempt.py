@@ -1,14 +1,12 @@
 """One try to submit one message: compose, submit, judge, settle. Read downwards, in the order it happens."""
 
-import asyncio
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-
-from sqlalchemy import Connection
 
 from gatepost.clock import Clock
 from gatepost.database.connection import Database
+from gatepost.delivery.commits import Commits
 from gatepost.delivery.outcome_events import attempt_event
 from gatepost.delivery.retry import judge, without_template
 from gatepost.errors import InvalidRecipient, TemplateUnknown, TryLater
@@ -16,13 +14,10 @@ from gatepost.events import ClaimLost, Events, WorkerFailed
 from gatepost.outbox.claim import Claimed
 from gatepost.outbox.give_back import given_back
 from gatepost.outbox.lifecycle import State
-from gatepost.outbox.settle import Try, Verdict, is_settled, mark_committing, settle
+from gatepost.outbox.settle import Try, Verdict
 from gatepost.outbox.unknown import perhaps_taken
 from gatepost.transport.reply import Outcome, Reply, enhanced_status, one_line
 from gatepost.transport.transport import Envelope, Progress, Transport
-
-SETTLE_RETRY_S = 1.0
-
 
 # Makes the RFC 5322 message of a claimed row and the values prepared for it, at a wall time in milliseconds.
 Compose = Callable[[Claimed, Mapping[str, str], int], Envelope]
@@ -40,28 +35,28 @@ class Desk:
 
 
 class Attempt:
-    """A try under way. `verdict` and `tried` are what it came to, as soon as that is known."""
+    """A try under way. `verdict` and `tried` are what it came to, as soon as that is known; `over`: it is durable."""
 
-    def __init__(self, desk: Desk, claimed: Claimed, values: Mapping[str, str]) -> None:
+    def __init__(self, desk: Desk, commits: Commits, claimed: Claimed, values: Mapping[str, str]) -> None:
         self.claimed = claimed
         self.progress = Progress()
         self.verdict: Verdict | None = None
         self.tried: Try | None = None
         self.over = False
         self._desk = desk
+        self._commits = commits
         self._values = values
         self._started_at = desk.clock.now_ms()
         self._started = desk.clock.monotonic()
 
     async def run(self) -> None:
-        """Try, and settle. Returns when the outcome is durable; raises only when cancelled."""
+        """Try. Returns when it is known what it came to; that is not durable yet."""
         try:
             envelope = self._desk.compose(self.claimed, self._values, self._started_at)
         except Exception as error:  # whatever a template does, it must not be tried for ever
             self._decide(self._not_composed(error), self._as_tried("not_composed", text=str(error)))
         else:
             await self._submit(envelope)
-        await self._settle()
 
     def break_off(self, now_ms: int) -> tuple[Verdict, Try]:
         """Say what is true of a cancelled try: decided already, perhaps taken, or certainly not."""
@@ -74,6 +69,14 @@ class Attempt:
         assert self.verdict is not None  # noqa: S101  # for the type checker
         assert self.tried is not None  # noqa: S101
         return self.verdict, self.tried
+
+    def settled(self, ours: bool) -> None:
+        """Tell of it, now that it is durable; `ours` is False when somebody else has settled this message."""
+        self.over = True
+        if ours:
+            self.announce()
+        else:
+            self._lost()
 
     def announce(self) -> None:
         """Emit what this try came to; called once, after it is durable."""
@@ -100,9 +103,8 @@ class Attempt:
         else:
             self._judge(reply)
 
-    async def _committing(self) -> bool:
-        claimed = self.claimed
-        return await self._desk.database.write(lambda tx: mark_committing(tx, claimed))
+    def _committing(self) -> Awaitable[bool]:
+        return self._commits.mark(self.claimed)
 
     def _judge(self, reply: Reply) -> None:
         if reply.outcome is Outcome.NOT_OURS:
@@ -144,29 +146,6 @@ class Attempt:
             started_at=self._started_at,
             duration_ms=self._duration_ms(),
         )
-
-    async def _settle(self) -> None:
-        """Write what it came to, however often the database has to be asked: what the server took must not be lost."""
-        if self.verdict is None:
-            return
-        while not self.over:
-            try:
-                ours = await self._desk.database.write(self._settling())
-            except TryLater as error:
-                self._desk.events.emit(WorkerFailed(error=str(error), retry_in_s=SETTLE_RETRY_S))
-                await asyncio.sleep(SETTLE_RETRY_S)
-            else:
-                self.over = True
-                if ours:
-                    self.announce()
-                else:
-                    self._lost()
-
-    def _settling(self) -> Callable[[Connection], bool]:
-        claimed, verdict, tried, now_ms = self.claimed, self.verdict, self.tried, self._desk.clock.now_ms()
-        assert verdict is not None  # noqa: S101  # for the type checker
-        assert tried is not None  # noqa: S101
-        return lambda tx: settle(tx, claimed, verdict, tried, now_ms) or is_settled(tx, claimed, tried)
 
     def _lost(self) -> None:
         self.over = True

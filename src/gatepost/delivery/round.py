@@ -1,6 +1,6 @@
 """One look at the outbox: what a worker may attempt now, and what is settled without a try."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Connection
@@ -11,8 +11,8 @@ from gatepost.outbox.claim import Claimed, Skip, allow_copies, claim
 from gatepost.outbox.lifecycle import State
 from gatepost.outbox.settle import Verdict, settle
 
-# Renews the token of a claimed message and makes its link, in the claim's transaction.
-Prepare = Callable[[Connection, Claimed, int], Mapping[str, str] | Skip]
+# Renews the tokens of claimed messages and makes their links, in the claim's transaction: an answer for each.
+Prepare = Callable[[Connection, Sequence[Claimed], int], Sequence[Mapping[str, str] | Skip]]
 
 
 @dataclass(frozen=True)
@@ -46,15 +46,20 @@ class Look:
         found = Round([], [])
         if self.copies:
             allow_copies(tx, self.now_ms)
-        for one in claim(tx, owner=self.owner, limit=self.free, now_ms=self.now_ms, while_alive=self.while_alive):
-            prepared = self.prepare(tx, one, self.now_ms) if one.expires_at > self.now_ms else None
-            if prepared is None:
-                verdict = Verdict(state=State.EXPIRED, reason="expired", counted=False)
-            elif isinstance(prepared, Skip):
-                verdict = Verdict(state=State.CANCELLED, reason=prepared.reason, counted=False)
-            else:
-                found.ready.append((one, prepared))
-                continue
-            settle(tx, one, verdict, None, self.now_ms)
-            found.settled.append(attempt_event(one, verdict, None, self.now_ms))
+        claimed = claim(tx, owner=self.owner, limit=self.free, now_ms=self.now_ms, while_alive=self.while_alive)
+        in_time = [one for one in claimed if one.expires_at > self.now_ms]
+        for one in claimed:
+            if one.expires_at <= self.now_ms:
+                self._settle(tx, found, one, Verdict(state=State.EXPIRED, reason="expired", counted=False))
+        if in_time:
+            for one, prepared in zip(in_time, self.prepare(tx, in_time, self.now_ms), strict=True):
+                if isinstance(prepared, Skip):
+                    verdict = Verdict(state=State.CANCELLED, reason=prepared.reason, counted=False)
+                    self._settle(tx, found, one, verdict)
+                else:
+                    found.ready.append((one, prepared))
         return found
+
+    def _settle(self, tx: Connection, found: Round, one: Claimed, verdict: Verdict) -> None:
+        settle(tx, one, verdict, None, self.now_ms)
+        found.settled.append(attempt_event(one, verdict, None, self.now_ms))

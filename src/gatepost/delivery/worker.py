@@ -1,14 +1,19 @@
-"""The claim loop: looks for due messages when the bell rings, a slot frees or a second has passed."""
+"""The worker: looks for due messages when the bell rings, a slot frees or a second has passed, and tries them.
+
+What it claims, marks and settles goes through `commits`; a slot is free as soon as its try has a reply.
+"""
 
 import asyncio
 import random
 from collections.abc import Sequence
 from functools import partial
-from typing import Any, Protocol
+from typing import Protocol
 
 from sqlalchemy import Connection
 
 from gatepost.delivery.attempt import Attempt, Desk
+from gatepost.delivery.batch import Settling
+from gatepost.delivery.commits import MAX_UNSETTLED, Commits
 from gatepost.delivery.heartbeat import Heartbeat
 from gatepost.delivery.ring import Ring
 from gatepost.delivery.round import Look, Prepare, Round
@@ -33,7 +38,7 @@ class Chore(Protocol):
 
 
 class Worker:
-    """Runs at most `slots` attempts at a time, and keeps nothing else in memory."""
+    """Runs at most `slots` attempts at a time; in memory are these and, of at most MAX_UNSETTLED more, the result."""
 
     def __init__(
         self,
@@ -58,9 +63,13 @@ class Worker:
         self._heartbeat = Heartbeat(desk, owner=owner, slots=slots, every_s=heartbeat_s, revived=ring.ring)
         self._chores_done = float("-inf")
         self._copies_at = float("-inf")
-        self._under_way: dict[Attempt, asyncio.Task[None]] = {}
+        self._commits = Commits(desk.database, desk.clock, desk.events, look=self._look, answered=self._answered)
+        self._under_way: dict[Attempt, asyncio.Task[None]] = {}  # until there is a reply
+        self._open: set[Attempt] = set()  # until it is durable what they came to
         self._stopping = False
-        self._maybe_more = False
+        self._wanted = False  # a claim goes into the next commit in which a slot is free
+        self._claiming: Look | None = None  # the claim under way
+        self._claim_error: Exception | None = None
         self._astray = False  # a claim or an attempt broke off: rows may be ours without anybody working on them
         self._strays_sought = desk.clock.monotonic()
         self._loop_task: asyncio.Task[None] | None = None
@@ -91,8 +100,7 @@ class Worker:
         self._ring.ring()
         if self._loop_task is not None:
             await self._loop_task
-        if self._under_way:
-            await self._wait_for_attempts(grace_s, hurry)
+        await self._wait_for_attempts(grace_s, hurry)
         abandoned = await self._break_off()
         await self._heartbeat.stop()
         self._desk.events.emit(WorkerStopped(owner=self._owner, abandoned=abandoned))
@@ -108,7 +116,7 @@ class Worker:
 
     async def _seek_strays(self) -> None:
         now_ms = self._desk.clock.now_ms()
-        at_work = {attempt.claimed.id for attempt in self._under_way}
+        at_work = {attempt.claimed.id for attempt in self._open}
         found = await self._desk.database.write(lambda tx: recover_strays(tx, self._owner, at_work, now_ms))
         self._astray = False
         self._strays_sought = self._desk.clock.monotonic()
@@ -121,71 +129,107 @@ class Worker:
         return self._astray or (self._desk.database.shared and since_s >= self._heartbeat_s)
 
     async def _turn(self) -> None:
+        if self._claim_error is not None:
+            error, self._claim_error = self._claim_error, None
+            raise error
         if self._may_have_strays():
-            await self._seek_strays()
-        free = self._slots - len(self._under_way)
-        self._maybe_more = False
-        if free > 0:
-            found = await self._claim(free)
-            self._begin(found)
-            # A full hand may have left something: look again as soon as a slot is free.
-            self._maybe_more = found.size == free
-            if self._maybe_more and len(self._under_way) < self._slots:
-                return
-        else:
-            self._maybe_more = True
+            self._wanted = False  # nothing is claimed meanwhile
+            if self._claiming is None:
+                await self._seek_strays()
+        if not self._may_have_strays():  # else the claim under way rings at its end
+            self._wanted = True
+            self._commits.wake()
         await self._do_chores()
         if not self._stopping:
             await self._ring.wait(self._poll_s * random.uniform(1 - POLL_JITTER, 1 + POLL_JITTER))  # noqa: S311
 
-    async def _claim(self, free: int) -> Round:
-        now = self._desk.clock.monotonic()
-        look = Look(
+    def _look(self) -> Look | None:
+        """What to claim in the commit that begins now."""
+        free = min(self._slots - len(self._under_way), self._slots + MAX_UNSETTLED - len(self._open))
+        if not self._wanted or free <= 0 or self._stopping:
+            return None
+        self._wanted = False
+        self._claiming = Look(
             prepare=self._prepare,
             owner=self._owner,
             free=free,
             now_ms=self._desk.clock.now_ms(),
             while_alive=self._desk.database.shared,
             # Their delays are counted in half minutes: looking for them in every claim would cost more than the claim.
-            copies=now >= self._copies_at,
+            copies=self._desk.clock.monotonic() >= self._copies_at,
         )
-        found = await self._desk.database.write(look)
-        if look.copies:
-            self._copies_at = now + COPIES_EVERY_S
-        return found
+        return self._claiming
+
+    def _answered(self, found: Round | Exception) -> None:
+        look, self._claiming = self._claiming, None
+        if isinstance(found, Exception):
+            self._astray = True
+            self._claim_error = found
+            self._ring.ring()
+            return
+        if look is not None and look.copies:
+            self._copies_at = self._desk.clock.monotonic() + COPIES_EVERY_S
+        self._begin(found)
+        if look is not None and found.size == look.free:
+            self._wanted = True  # a full hand may have left something
+        if self._may_have_strays():
+            self._wanted = False
+            self._ring.ring()
 
     def _begin(self, found: Round) -> None:
         for event in found.settled:
             self._desk.events.emit(event)
         for claimed, values in found.ready:
-            attempt = Attempt(self._desk, claimed, values)
-            task = asyncio.create_task(attempt.run(), name=f"attempt-{claimed.id}")
-            self._under_way[attempt] = task
-            task.add_done_callback(partial(self._ended, attempt))
+            attempt = Attempt(self._desk, self._commits, claimed, values)
+            self._open.add(attempt)
+            self._under_way[attempt] = asyncio.create_task(self._try(attempt), name="gatepost-attempt")
 
-    def _ended(self, attempt: Attempt, task: asyncio.Task[None]) -> None:
-        if task.cancelled():
-            return  # stays in `_under_way`: stop() settles it
-        if (error := task.exception()) is not None:
-            self._desk.events.emit(WorkerFailed(error=repr(error), retry_in_s=0))
-            self._astray = True
-        self._under_way.pop(attempt, None)
-        if self._maybe_more:
-            self._ring.ring()
+    async def _try(self, attempt: Attempt) -> None:
+        """Run one try. Cancelled, it stays in `_open`: `stop` settles it."""
+        try:
+            await attempt.run()
+        except Exception as error:
+            self._gone_astray(attempt, error)
+        del self._under_way[attempt]
+        if attempt.over:
+            self._open.discard(attempt)
+            self._commits.forget(attempt.claimed)
+        elif attempt.verdict is not None and attempt.tried is not None:
+            told = partial(self._settled, attempt)
+            self._commits.settle(Settling(attempt.claimed, attempt.verdict, attempt.tried, told))
+
+    def _settled(self, attempt: Attempt, outcome: bool | Exception) -> None:
+        if isinstance(outcome, Exception):
+            self._gone_astray(attempt, outcome)
+        else:
+            attempt.settled(outcome)
+        self._open.discard(attempt)
+
+    def _gone_astray(self, attempt: Attempt, error: Exception) -> None:
+        attempt.over = True
+        self._astray = True
+        self._desk.events.emit(WorkerFailed(error=repr(error), retry_in_s=0))
+
+    async def _finish(self) -> None:
+        await self._commits.drained()
+        while self._open:
+            await asyncio.gather(*self._under_way.values(), return_exceptions=True)
+            await self._commits.drained()
 
     async def _wait_for_attempts(self, grace_s: float, hurry: StopSign) -> None:
         hurried = asyncio.create_task(hurry.wait())
-        finished = asyncio.gather(*self._under_way.values(), return_exceptions=True)
-        either: set[asyncio.Future[Any]] = {hurried, finished}
-        await asyncio.wait(either, timeout=grace_s, return_when=asyncio.FIRST_COMPLETED)
+        finished = asyncio.create_task(self._finish())
+        await asyncio.wait({hurried, finished}, timeout=grace_s, return_when=asyncio.FIRST_COMPLETED)
         hurried.cancel()
+        finished.cancel()
 
     async def _break_off(self) -> int:
-        left = list(self._under_way.items())
-        for _, task in left:
+        await self._commits.close()
+        left = list(self._under_way.values())
+        for task in left:
             task.cancel()
-        await asyncio.gather(*(task for _, task in left), return_exceptions=True)
-        open_attempts = [attempt for attempt, _ in left if not attempt.over]
+        await asyncio.gather(*left, return_exceptions=True)
+        open_attempts = sorted((one for one in self._open if not one.over), key=lambda one: one.claimed.id)
         if not open_attempts:
             return 0
         now_ms = self._desk.clock.now_ms()

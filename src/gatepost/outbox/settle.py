@@ -3,14 +3,18 @@
 Every write here names owner and claim number: a worker that comes too late changes nothing and is told so.
 """
 
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple, TypeVar
 
-from sqlalchemy import Connection, bindparam, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Update, bindparam, insert, select, update
 
+from gatepost.database.batch import among
 from gatepost.outbox.claim import Claimed
 from gatepost.outbox.lifecycle import IN_FLIGHT, State
 from gatepost.outbox.tables import attempts, messages
+
+K = TypeVar("K")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,25 +50,48 @@ class Try:
     duration_ms: int | None = None
 
 
-_OURS = (
-    messages.c.id == bindparam("of_id"),
-    messages.c.owner == bindparam("of_owner"),
-    messages.c.claim_number == bindparam("of_claim_number"),
-)
-_MARK = update(messages).where(*_OURS, messages.c.state == str(State.SENDING)).values(state=str(State.COMMITTING))
-_MOVE = (
-    update(messages)
-    .where(*_OURS, messages.c.state.in_([str(state) for state in sorted(IN_FLIGHT)]))
-    .values(
-        state=bindparam("to_state"),
-        reason=bindparam("for_reason"),
-        due_at=bindparam("next_due_at"),
-        owner=None,
-        attempts=messages.c.attempts + bindparam("counts"),
-        unknowns=messages.c.unknowns + bindparam("perhaps_taken"),
-        settled_at=bindparam("at_ms"),
+class Result(NamedTuple):
+    """What one try came to."""
+
+    claimed: Claimed
+    verdict: Verdict
+    tried: Try
+
+
+class NotAllOurs(Exception):
+    """Some of several messages are no longer this worker's: nothing may be kept, and each must be asked for alone."""
+
+
+def _mark_where(which: ColumnElement[bool]) -> Update:
+    return (
+        update(messages)
+        .where(which, *_OURS, messages.c.state == str(State.SENDING))
+        .values(state=str(State.COMMITTING))
     )
-)
+
+
+def _move_where(which: ColumnElement[bool]) -> Update:
+    return (
+        update(messages)
+        .where(which, *_OURS, messages.c.state.in_([str(state) for state in sorted(IN_FLIGHT)]))
+        .values(
+            state=bindparam("to_state"),
+            reason=bindparam("for_reason"),
+            due_at=bindparam("next_due_at"),
+            owner=None,
+            attempts=messages.c.attempts + bindparam("counts"),
+            unknowns=messages.c.unknowns + bindparam("perhaps_taken"),
+            settled_at=bindparam("at_ms"),
+        )
+    )
+
+
+_OURS = (messages.c.owner == bindparam("of_owner"), messages.c.claim_number == bindparam("of_claim_number"))
+_ONE = messages.c.id == bindparam("of_id")
+_SEVERAL = among(messages.c.id, "of_ids")
+_MARK, _MARK_SEVERAL = _mark_where(_ONE), _mark_where(_SEVERAL)
+_MOVE, _MOVE_SEVERAL = _move_where(_ONE), _move_where(_SEVERAL)
+_TAKE = select(messages.c.id).where(_SEVERAL).order_by(messages.c.id).with_for_update(key_share=True)
 _REMEMBER = insert(attempts)
 _SETTLED_BEFORE = select(attempts.c.message).where(
     attempts.c.message == bindparam("of_id"),
@@ -83,38 +110,10 @@ def settle(tx: Connection, claimed: Claimed, verdict: Verdict, tried: Try | None
 
     `tried` is None when nothing was tried: expired, superseded.
     """
-    finished = verdict.due_at is None
-    moved = tx.execute(
-        _MOVE,
-        _whose(claimed)
-        | {
-            "to_state": str(verdict.state),
-            "for_reason": verdict.reason,
-            "next_due_at": verdict.due_at,
-            "counts": int(verdict.counted),
-            "perhaps_taken": int(verdict.perhaps_taken),
-            "at_ms": now_ms if finished else None,
-        },
-    )
-    if moved.rowcount != 1:
+    if tx.execute(_MOVE, _whose(claimed) | _where_to(verdict, now_ms)).rowcount != 1:
         return False
     if tried is not None:
-        tx.execute(
-            _REMEMBER,
-            {
-                "message": claimed.id,
-                "claim_number": claimed.claim_number,
-                "number": claimed.attempts + 1 if verdict.counted else None,
-                "phase": tried.phase,
-                "outcome": tried.outcome,
-                "reply_code": tried.reply_code,
-                "enhanced_status": tried.enhanced_status,
-                "reply_text": tried.reply_text,
-                "server": tried.server,
-                "started_at": tried.started_at,
-                "duration_ms": tried.duration_ms,
-            },
-        )
+        tx.execute(_REMEMBER, _remembered(Result(claimed, verdict, tried)))
     return True
 
 
@@ -127,5 +126,81 @@ def is_settled(tx: Connection, claimed: Claimed, tried: Try) -> bool:
     return tx.execute(_SETTLED_BEFORE, this).first() is not None
 
 
+def take(tx: Connection, claimed: Iterable[Claimed]) -> None:
+    """Take several messages by their id, as everybody does, before anything is written to them.
+
+    Where transactions run at the same time, two that take the same rows must take them in the same order.
+    """
+    if tx.dialect.name != "sqlite":
+        tx.execute(_TAKE, {"of_ids": [one.id for one in claimed]})
+
+
+def mark_all(tx: Connection, claimed: Sequence[Claimed]) -> None:
+    """Do for several messages what `mark_committing` does for one.
+
+    Raises:
+        NotAllOurs: it would have said False for one of them.
+    """
+    for (owner, claim_number), several in _grouped(((one.owner, one.claim_number), one) for one in claimed):
+        _must_be_all(tx.execute(_MARK_SEVERAL, _whose_several(owner, claim_number, several)).rowcount, several)
+
+
+def settle_all(tx: Connection, results: Sequence[Result], now_ms: int) -> None:
+    """Do for several tries what `settle` does for one.
+
+    Raises:
+        NotAllOurs: it would have said False for one of them.
+    """
+    keyed = (((one.claimed.owner, one.claimed.claim_number, one.verdict), one.claimed) for one in results)
+    for (owner, claim_number, verdict), several in _grouped(keyed):
+        which = _whose_several(owner, claim_number, several) | _where_to(verdict, now_ms)
+        _must_be_all(tx.execute(_MOVE_SEVERAL, which).rowcount, several)
+    tx.execute(_REMEMBER, [_remembered(one) for one in results])
+
+
+def _grouped(keyed: Iterable[tuple[K, Claimed]]) -> Iterable[tuple[K, list[Claimed]]]:
+    groups: dict[K, list[Claimed]] = {}
+    for key, one in keyed:
+        groups.setdefault(key, []).append(one)
+    return groups.items()
+
+
+def _must_be_all(met: int, several: Sequence[Claimed]) -> None:
+    if met != len(several):
+        raise NotAllOurs
+
+
 def _whose(claimed: Claimed) -> dict[str, Any]:
     return {"of_id": claimed.id, "of_owner": claimed.owner, "of_claim_number": claimed.claim_number}
+
+
+def _whose_several(owner: str, claim_number: int, several: Sequence[Claimed]) -> dict[str, Any]:
+    return {"of_ids": [one.id for one in several], "of_owner": owner, "of_claim_number": claim_number}
+
+
+def _where_to(verdict: Verdict, now_ms: int) -> dict[str, Any]:
+    return {
+        "to_state": str(verdict.state),
+        "for_reason": verdict.reason,
+        "next_due_at": verdict.due_at,
+        "counts": int(verdict.counted),
+        "perhaps_taken": int(verdict.perhaps_taken),
+        "at_ms": now_ms if verdict.due_at is None else None,
+    }
+
+
+def _remembered(result: Result) -> Mapping[str, Any]:
+    claimed, verdict, tried = result
+    return {
+        "message": claimed.id,
+        "claim_number": claimed.claim_number,
+        "number": claimed.attempts + 1 if verdict.counted else None,
+        "phase": tried.phase,
+        "outcome": tried.outcome,
+        "reply_code": tried.reply_code,
+        "enhanced_status": tried.enhanced_status,
+        "reply_text": tried.reply_text,
+        "server": tried.server,
+        "started_at": tried.started_at,
+        "duration_ms": tried.duration_ms,
+    }

@@ -131,7 +131,7 @@ async def test_no_claim_comes_between_a_message_and_its_token(everywhere: list[F
         claimed = claim(tx, owner="other", limit=10, now_ms=now_ms)
         for one in sorted(claimed, key=lambda one: one.template, reverse=True):
             if one.token_id is not None:
-                tokens.renew(tx, flows.gate.keys, tokens.Purpose(one.template), one.token_id, now_ms)
+                tokens.renew(tx, flows.gate.keys, tokens.Purpose(one.template), [one.token_id], now_ms)
                 tx.exec_driver_sql("SELECT pg_sleep(0.6)")
         return sum(one.token_id is not None for one in claimed)
 

@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import Connection
 
 from gatepost.database.connection import Database
-from gatepost.delivery import attempt, worker
+from gatepost.delivery import commits, worker
 from gatepost.errors import InvalidRecipient, TemplateError
 from gatepost.events import (
     ClaimLost,
@@ -278,7 +278,9 @@ async def test_what_is_not_wanted_any_more_is_cancelled_without_a_try(
     database: Database, server: SubmissionServer, clock: MovableClock
 ) -> None:
     """Its token was used: cancelled as superseded, in the claim's own transaction."""
-    delivery = Delivery(database, smtp_to(server.port), clock, prepare=lambda tx, claimed, now_ms: Skip("superseded"))
+    delivery = Delivery(
+        database, smtp_to(server.port), clock, prepare=lambda tx, claimed, now_ms: [Skip("superseded") for _ in claimed]
+    )
     async with delivery.running():
         (row_id,) = await delivery.enqueue()
         await delivery.wait_for(MessageCancelled)
@@ -363,7 +365,7 @@ async def test_a_result_whose_answer_is_lost_is_written_once(
     database: Database, server: SubmissionServer, clock: MovableClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The attempt asks again, finds its own row, and tells of the acceptance: one copy, one attempt, one event."""
-    monkeypatch.setattr(attempt, "SETTLE_RETRY_S", 0.01)
+    monkeypatch.setattr(commits, "SETTLE_RETRY_S", 0.01)
     losing = Troubled(database)
     delivery = Delivery(losing, smtp_to(server.port), clock)
     server.on_accepted = lambda message: setattr(losing, "answers_to_lose", 1)

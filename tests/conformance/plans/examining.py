@@ -178,6 +178,8 @@ def _literal(value: object) -> str:
         return "NULL"
     if isinstance(value, bytes):
         return f"'\\x{value.hex()}'"
+    if isinstance(value, list):
+        return f"ARRAY[{', '.join(map(_literal, value))}]::bytea[]"  # the only lists we send are keys
     return str(int(value)) if isinstance(value, int) else "'" + str(value).replace("'", "''") + "'"
 
 

@@ -138,6 +138,5 @@ def _flows(gate: Gate, database: Database) -> Flows:
 
 def _mailed(tx: Connection, gate: Gate, purpose: Purpose, number: int) -> str:
     of = {"account_id": account_id(number), "address_key": address_of(number), "now_ms": NOW_MS}
-    token = tokens.renew(tx, gate.keys, purpose, tokens.issue(tx, gate.keys, purpose, **of), NOW_MS)
-    assert token is not None
+    (token,) = tokens.renew(tx, gate.keys, purpose, [tokens.issue(tx, gate.keys, purpose, **of)], NOW_MS).values()
     return token

@@ -1,0 +1,180 @@
+"""The commits of one worker: marks, results and the next claim that wait at one moment share one transaction.
+
+One is under way at a time. It starts at once when none is; what is asked for meanwhile goes into the next. So a lone
+message waits for nobody, and the more there are, the more of them share a commit and a statement.
+"""
+
+import asyncio
+import uuid
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from gatepost.clock import Clock
+from gatepost.database.connection import Database
+from gatepost.delivery.batch import Batch, Mark, Settling
+from gatepost.delivery.round import Look, Round
+from gatepost.errors import TryLater
+from gatepost.events import Events, WorkerFailed
+from gatepost.outbox.claim import Claimed
+from gatepost.outbox.settle import NotAllOurs
+
+# Messages between their mark and their durable result: so many copies may follow from one death of the process.
+MAX_UNSETTLED = 32
+SETTLE_RETRY_S = 1.0
+# How long a stop waits for the commit that is under way. What comes later is fenced, like every late write.
+LAST_COMMIT_S = 5.0
+
+
+class Commits:
+    """Through it goes what a worker writes about its messages while it works.
+
+    Args:
+        database: where.
+        clock: what time it is.
+        events: told when the database takes no writes.
+        look: what to claim at this moment, asked for each commit; None for nothing.
+        answered: told what a claim brought, or why it failed.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        clock: Clock,
+        events: Events,
+        *,
+        look: Callable[[], Look | None],
+        answered: Callable[[Round | Exception], None],
+    ) -> None:
+        self._database = database
+        self._clock = clock
+        self._events = events
+        self._look = look
+        self._answered = answered
+        self._marks: deque[Mark] = deque()
+        self._results: list[Settling] = []
+        self._again: list[Settling] = []  # could not be written, and are in a moment
+        self._unsettled: set[tuple[uuid.UUID, int]] = set()
+        self._running: asyncio.Task[None] | None = None
+        self._retry: asyncio.TimerHandle | None = None
+        self._drained = asyncio.Event()
+        self._drained.set()
+        self._closed = False
+
+    def mark(self, claimed: Claimed) -> asyncio.Future[bool]:
+        """Ask for a message's mark. The answer is False when it is no longer ours, or raises TryLater.
+
+        It waits while MAX_UNSETTLED others are without a durable result. Cancelled, it may become durable all the same.
+        """
+        asked: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        self._marks.append(Mark(claimed, asked))
+        self.wake()
+        return asked
+
+    def settle(self, settling: Settling) -> None:
+        """Write what a try came to, however often the database has to be asked: what was taken must not be lost."""
+        self._results.append(settling)
+        self.wake()
+
+    def forget(self, claimed: Claimed) -> None:
+        """The try of this message ended and there is nothing to settle: it is somebody else's."""
+        self._unsettled.discard(_key(claimed))
+        self.wake()
+
+    def wake(self) -> None:
+        """Commit what waits, soon: what else this turn of the event loop asks for goes along."""
+        if self._running is None and not self._closed:
+            self._drained.clear()
+            self._running = asyncio.get_running_loop().create_task(self._run(), name="gatepost-commits")
+
+    async def drained(self) -> None:
+        """Return when nothing is under way and every result is durable."""
+        await self._drained.wait()
+
+    async def close(self) -> None:
+        """Begin no further commit, and wait a moment for the one that is under way."""
+        self._closed = True
+        if self._retry is not None:
+            self._retry.cancel()
+        if self._running is not None:
+            await asyncio.wait({self._running}, timeout=LAST_COMMIT_S)
+
+    async def _run(self) -> None:
+        try:
+            while not self._closed and (batch := self._next()).size:
+                await self._commit(batch)
+        finally:
+            self._running = None
+            if not self._results and not self._again:
+                self._drained.set()
+
+    def _next(self) -> Batch:
+        look = self._look()
+        results, self._results = self._results, []
+        marks = []
+        while self._marks and len(self._unsettled) < MAX_UNSETTLED:
+            one = self._marks.popleft()
+            if not one.asked.done():
+                self._unsettled.add(_key(one.claimed))
+                marks.append(one)
+        return Batch(results, marks, look, self._clock.now_ms())
+
+    async def _commit(self, batch: Batch) -> None:
+        try:
+            found = await self._database.write(batch)
+        except TryLater as error:
+            self._tell(batch, [error] * batch.size)
+            while self._marks:  # they wait for results that cannot be written now
+                self._tell_mark(self._marks.popleft(), error)
+        except Exception as error:
+            if batch.size == 1 and not isinstance(error, NotAllOurs):
+                self._tell(batch, [error])
+            else:  # one of them is no longer ours, or cannot be written: the others must not pay for it
+                works = map(self._database.write, batch.alone())
+                self._tell(batch, await asyncio.gather(*works, return_exceptions=True))
+        else:
+            self._tell(batch, [*[True] * (len(batch.results) + len(batch.marks)), found])
+
+    def _tell(self, batch: Batch, outcomes: Sequence[Any]) -> None:
+        for settling, outcome in zip(batch.results, outcomes, strict=False):
+            self._tell_result(settling, outcome)
+        for mark, outcome in zip(batch.marks, outcomes[len(batch.results) :], strict=False):
+            self._tell_mark(mark, outcome)
+        if batch.look is not None:
+            self._guarded(self._answered, outcomes[-1])
+
+    def _tell_mark(self, mark: Mark, outcome: bool | Exception) -> None:
+        if outcome is not True:
+            self._unsettled.discard(_key(mark.claimed))
+        if mark.asked.done():
+            return  # cancelled: its try is being broken off
+        if isinstance(outcome, TryLater):
+            mark.asked.set_exception(type(outcome)(str(outcome), outcome.retry_after_s))  # one each, with a traceback
+        elif isinstance(outcome, Exception):
+            mark.asked.set_exception(outcome)
+        else:
+            mark.asked.set_result(outcome)
+
+    def _tell_result(self, settling: Settling, outcome: bool | Exception) -> None:
+        if isinstance(outcome, TryLater):
+            if not self._again and not self._closed:
+                self._events.emit(WorkerFailed(error=str(outcome), retry_in_s=SETTLE_RETRY_S))
+                self._retry = asyncio.get_running_loop().call_later(SETTLE_RETRY_S, self._ask_again)
+            self._again.append(settling)
+        else:
+            self._unsettled.discard(_key(settling.claimed))
+            self._guarded(settling.told, outcome)
+
+    def _guarded(self, told: Callable[[Any], None], outcome: Any) -> None:
+        try:
+            told(outcome)
+        except Exception as error:  # a bug in one of them must not keep the others waiting
+            self._events.emit(WorkerFailed(error=repr(error), retry_in_s=0))
+
+    def _ask_again(self) -> None:
+        self._results, self._again = [*self._again, *self._results], []
+        self.wake()
+
+
+def _key(claimed: Claimed) -> tuple[uuid.UUID, int]:
+    return claimed.id, claimed.claim_number
