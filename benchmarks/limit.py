@@ -1,9 +1,10 @@
 """The limit of a sink: pre-composed bytes over raw sockets, with nothing composed, stored or waited for in between.
 
-`python -m benchmarks.limit PORT COUNT CONNECTIONS pipelined|in_turn` prints messages a second. It reads the message
-from standard input.
+`python -m benchmarks.limit pipelined|in_turn PORT COUNT CONNECTIONS` reads the message, final dot included, from
+standard input and prints a JSON object: seconds and cpu_s of the sending, and count, how many these were.
 """
 
+import json
 import selectors
 import socket
 import sys
@@ -60,11 +61,11 @@ class _Line:
             self._waiting = bytes(self._data) + (COMMANDS if self._left else b"")
 
 
-def main(port: int, count: int, connections: int, *, pipelined: bool) -> None:
-    """Print the rate."""
+def main(how: str, port: int, count: int, connections: int) -> None:
+    """Send, and print what it took."""
     message = sys.stdin.buffer.read()
-    lines = [_Line(port, message, count // connections, pipelined=pipelined) for _ in range(connections)]
-    began = time.perf_counter()
+    lines = [_Line(port, message, count // connections, pipelined=how == "pipelined") for _ in range(connections)]
+    began, cpu = time.perf_counter(), time.process_time()
     with selectors.DefaultSelector() as selector:
         for line in lines:
             selector.register(line.socket, selectors.EVENT_READ | selectors.EVENT_WRITE, line)
@@ -81,8 +82,9 @@ def main(port: int, count: int, connections: int, *, pipelined: bool) -> None:
                     left -= 1
                 elif key.events != wanted:
                     selector.modify(line.socket, wanted, line)
-    print(count // connections * connections / (time.perf_counter() - began))
+    took = {"seconds": time.perf_counter() - began, "cpu_s": time.process_time() - cpu}
+    print(json.dumps(took | {"count": count // connections * connections}))
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]), pipelined=sys.argv[4] == "pipelined")
+    main(sys.argv[1], *map(int, sys.argv[2:5]))

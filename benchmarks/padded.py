@@ -1,16 +1,11 @@
-"""The service with its verification mail made 13 KB long, as mail from a designer is: `-m benchmarks.padded`."""
+"""The verification mail made 13 KB long, as mail from a designer is."""
 
 import shutil
 import tempfile
 from pathlib import Path
 
-from gatepost.app import Gatepost
-from gatepost.cli.listening import take_port
-from gatepost.cli.serving import serve_on
-from gatepost.events import Events
 from gatepost.mail.compose import Composer
 from gatepost.mail.templates import PACKAGED, Templates
-from gatepost.observe.log import Log
 from gatepost.parts import build_composer
 from gatepost.settings import Settings
 
@@ -35,17 +30,3 @@ def composer(settings: Settings, *, padded: bool) -> Composer:
     if padded:
         made._templates = padded_templates()
     return made
-
-
-def main() -> None:
-    """Serve as `gatepost serve` does."""
-    settings = Settings.load()
-    events = Events()
-    events.subscribe(Log().on_event)
-    gatepost = Gatepost(settings, events=events)
-    gatepost._composer = composer(settings, padded=True)
-    serve_on(take_port(settings.host, settings.port), gatepost)
-
-
-if __name__ == "__main__":
-    main()

@@ -32,6 +32,22 @@ class Place:
             self._made[name] = run_apart(self.server.create_database(name))
         return self._made[name]
 
+    def copy(self, name: str, to: str) -> None:
+        """Make a database as another one is now, which nobody uses at the moment."""
+        if self.server is None:
+            (self.folder / to).mkdir()
+            shutil.copy(self.folder / name / "gatepost.db", self.folder / to)
+        else:
+            self._made[to] = run_apart(self.server.create_database(to, template=name))
+
+    def drop(self, name: str) -> None:
+        """Delete a database."""
+        if self.server is None:
+            shutil.rmtree(self.folder / name)
+        else:
+            run_apart(self.server.drop_database(name))
+            del self._made[name]
+
     def database_cpu_s(self) -> float:
         """Processor seconds the PostgreSQL server used so far, ended sessions included; 0 on SQLite."""
         return 0.0 if self.server is None else _family_s(self.server.pid)
@@ -53,7 +69,13 @@ def workplace(kind: Kind = "sqlite") -> Iterator[Place]:
 
 
 def gatepost(
-    place: Place, mail_port: int, environ: Mapping[str, str] | None = None, *, padded: bool = False, name: str = "a"
+    place: Place,
+    mail_port: int,
+    environ: Mapping[str, str] | None = None,
+    *,
+    watched: bool = False,
+    padded: bool = False,
+    name: str = "a",
 ) -> Process:
     """The service as `gatepost serve` runs it, with the database of this name.
 
@@ -61,7 +83,8 @@ def gatepost(
         place: where its files and its database are.
         mail_port: port of its mail server.
         environ: further settings.
-        padded: its verification mail is made 13 KB long.
+        watched: with the witness of benchmarks.watched.
+        padded: its verification mail is made 13 KB long; watched, too.
         name: tells two databases apart.
     """
     port = free_port()
@@ -75,9 +98,8 @@ def gatepost(
         "GATEPOST_SHUTDOWN_GRACE_S": "1",
         **(environ or {}),
     }
-    module = "benchmarks.padded" if padded else None
-    command = [sys.executable, "-m", module] if module else [sys.executable, "-c", _SERVE]
-    return Process(command, port=port, folder=place.folder, environ=settings)
+    how = ["-m", "benchmarks.watched", *(["padded"] if padded else [])] if watched or padded else ["-c", _SERVE]
+    return Process([sys.executable, *how], port=port, folder=place.folder, environ=settings)
 
 
 def _family_s(pid: int) -> float:

@@ -99,12 +99,27 @@ class EventLog:
         self._path = path
         self._read_bytes = 0
         self.accepted: list[dict[str, Any]] = []
-        self.failures = 0
+        self.witnessed: list[dict[str, Any]] = []  # what benchmarks.watched said
 
     def skip(self) -> None:
         """Forget everything until now."""
         self._catch_up()
         self.accepted.clear()
+        self.witnessed.clear()
+
+    def wait_for_drained(self, timeout_s: float) -> dict[str, Any]:
+        """Wait until the witness says that all are accepted, and return what it took.
+
+        Raises:
+            RuntimeError: it took longer.
+        """
+        deadline = time.monotonic() + timeout_s
+        while not (said := [line for line in self.witnessed if line["event"] == "witness_drained"]):
+            if time.monotonic() > deadline:
+                raise RuntimeError(f"only {len(self.accepted)} messages accepted within {timeout_s:.0f} s")
+            time.sleep(POLL_S)
+            self._catch_up()
+        return said[0]
 
     def wait_for_accepted(self, count: int, timeout_s: float) -> list[dict[str, Any]]:
         """Wait until `count` messages were accepted since the last `skip`, and return their lines.
@@ -129,8 +144,8 @@ class EventLog:
         for line in whole.splitlines():
             if b'"message_accepted"' in line:
                 self.accepted.append(json.loads(line))
-            elif b'"message_deferred"' in line or b'"worker_failed"' in line:
-                self.failures += 1
+            elif b'"witness_' in line:
+                self.witnessed.append(json.loads(line))
 
 
 def instant_s(line: Mapping[str, Any]) -> float:
@@ -158,4 +173,11 @@ def peer(module: str, folder: Path, *arguments: object) -> Process:
     """One of benchmarks/peers, under uvicorn as its documentation starts it."""
     port = free_port()
     command = [sys.executable, "-m", f"benchmarks.peers.{module}", str(port), *map(str, arguments)]
+    return Process(command, port=port, folder=folder)
+
+
+def relay(folder: Path, to_port: int, round_trip_ms: int) -> Process:
+    """A way to this port on which a question and its answer take so long."""
+    port = free_port()
+    command = [sys.executable, "-m", "benchmarks.relay", str(port), str(to_port), str(round_trip_ms)]
     return Process(command, port=port, folder=folder)
