@@ -25,6 +25,10 @@ class Authority:
 
     def serving(self, name: str, *, expired: bool = False) -> ssl.SSLContext:
         """Return a server's context with a certificate for `name`, e.g. "IP:127.0.0.1" or "DNS:localhost"."""
+        return _server_context(*self.files(name, expired=expired))
+
+    def files(self, name: str, *, expired: bool = False) -> tuple[Path, Path]:
+        """Return the files of a certificate for `name` and of its key, for a server that is not Python's."""
         stem = name.replace(":", "_") + ("_expired" if expired else "")
         key, request, signed, extensions = (self.folder / f"{stem}.{end}" for end in ("key", "csr", "pem", "ext"))
         if not signed.exists():
@@ -39,7 +43,7 @@ class Authority:
                     "-CAkey", self.folder / "authority.key", "-days", "1", "-sha256", "-extfile", extensions,
                     "-out", signed,
                 )  # fmt: skip
-        return _server_context(signed, key)
+        return signed, key
 
     def _sign_expired(self, request: Path, extensions: Path, signed: Path) -> None:
         # `openssl x509` takes no dates before version 3.4; `openssl ca` always did, and wants a small register.

@@ -17,7 +17,8 @@ from pathlib import Path
 CACHE = Path(__file__).parents[2] / ".cache" / "debian"
 FETCH_TIMEOUT_S = 120.0
 
-_APT = ("apt-get", "-q", "-y", "-o", "Debug::NoLocking=1", "-o", "APT::Sandbox::User=root")
+_OPTIONS = ("Debug::NoLocking=1", "APT::Sandbox::User=root", "Acquire::Retries=3")
+_APT = ("apt-get", "-q", "-y", *(part for option in _OPTIONS for part in ("-o", option)))
 _WITH_ALL_IT_NEEDS = ("install", "--reinstall", "--download-only", "--no-install-recommends")
 
 
