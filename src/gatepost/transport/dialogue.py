@@ -23,6 +23,7 @@ TAIL_BYTES = 16 * 1024
 # What a slow line is given of a large message at a time; each block has a deadline (RFC 5321, 4.5.3.2.5).
 BLOCK_BYTES = 256 * 1024
 
+MAX_SIZE_DIGITS = 20  # RFC 1870, 3: the SIZE of a server has at most as many
 RSET = b"RSET"
 
 _NOT_IN_A_PATH = re.compile(r"[\x00-\x20\x7f<>\ud800-\udfff]")
@@ -113,7 +114,7 @@ class Dialogue:
             text = "The address has non-ASCII characters before the @, and the server does not offer SMTPUTF8."
         elif self._eight_bit and "8bitmime" not in extensions:
             text = "The message has 8-bit characters, and the server does not offer 8BITMIME."
-        elif limit.isdecimal() and 0 < int(limit) < size:
+        elif limit.isdecimal() and len(limit) <= MAX_SIZE_DIGITS and 0 < int(limit) < size:
             text = f"The message has {size} bytes, and the server takes at most {limit} (SIZE)."
         else:
             return None
@@ -130,7 +131,7 @@ class Dialogue:
 
     async def _commands(self, line: Line, limit: asyncio.Timeout) -> Reply | None:
         """Go up to the 354; a refusal when it does not come. From the first reply on `limit` is `reply_s`."""
-        steps = self._steps(line)
+        steps, patience_s = self._steps(line), self._connections.timeouts.reply_s
         ahead = line.sends_ahead and "pipelining" in line.extensions
         if ahead:
             line.send(*(command for _, command in steps))
@@ -141,18 +142,21 @@ class Dialogue:
             self._progress.phase = phase
             if not ahead:
                 line.send(command)
+            if number and patience_s and not line.has_reply:
+                # It answers; from now on it may take its time.
+                limit.reschedule(asyncio.get_running_loop().time() + patience_s)
+                patience_s = 0.0
             response = await line.reply()
-            if not number and not line.has_reply:
-                limit.reschedule(asyncio.get_running_loop().time() + self._connections.timeouts.reply_s)
             if command == RSET and not response.positive:
                 raise LineBroken(f"RSET was refused: {response.code} {response.text}")
             self._answered |= phase is Phase.MAIL and command != RSET and response.code != CLOSING
             if response.code != 354 if phase is Phase.DATA else not response.positive:
-                self.refusal = self._refused(line, response)
+                refusal = self._refused(line, response)
                 if ahead and line.usable:
+                    self.refusal = refusal
                     limit.reschedule(None)  # from here on it must not take the refusal's place
                     await self._read_on(line, [phase for phase, _ in steps[number + 1 :]])
-                return self.refusal
+                return refusal
         return None
 
     def _steps(self, line: Line) -> list[tuple[Phase, bytes]]:
@@ -213,9 +217,9 @@ class Dialogue:
 
     def _final(self, line: Line, response: Response) -> Reply:
         reply = judge(response.code, response.text, Phase.FINAL_REPLY, line.server.name)
-        if reply.code is None or reply.code == CLOSING:
+        if reply.code is None or reply.code == CLOSING or reply.outcome is Outcome.UNKNOWN:
             line.drop()
-        if line.unsolicited and not line.unsolicited.startswith(b"421") and reply.outcome is Outcome.ACCEPTED:
+        if line.unsolicited and not line.unsolicited.startswith(b"421") and reply.code is not None:
             # Two replies where one was due: which of them is about this message, nobody can say.
             said = line.unsolicited.decode("utf-8", "replace")
             text = one_line(f"More than one reply to the content: {reply.code} {reply.text}, then {said}")

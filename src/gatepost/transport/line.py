@@ -146,6 +146,9 @@ class Line(asyncio.Protocol):
 
     def _spoil(self, data: bytes) -> None:
         self.unsolicited = (self.unsolicited + data)[:MAX_UNSOLICITED_BYTES]
+        # Nothing more is wanted of it, and throwing away what a flood brings would keep a core busy.
+        if self.transport is not None:
+            self.transport.pause_reading()
         # Whoever writes content to a server that has already answered would wait for it to read on until the deadline.
         self.resume_writing()
 

@@ -107,6 +107,8 @@ def _outcome(code: int, phase: Phase) -> Outcome:
     if phase is Phase.FINAL_REPLY:
         if 200 <= code <= 299:
             return Outcome.ACCEPTED
+        if 300 <= code <= 399:  # no answer to a content: it belongs to an earlier command, and the real one may say yes
+            return Outcome.UNKNOWN
     elif code == CLOSING or code in _AUTHENTICATION_CODES:
         return Outcome.UNREACHABLE
     return Outcome.PERMANENT if 500 <= code <= 599 else Outcome.TRANSIENT
