@@ -7,7 +7,7 @@ from collections.abc import Iterator
 NAMES_IN_UNIT_TESTS = 500
 SEED = 20_260_503
 
-_PIECES = (
+PIECES = (
     *("\r\n", "\r", "\n", "\x85", "\u2028", "\u2029", "\x0b", "\x0c", "\x1c", "\x1d", "\x1e", "\x00", "\x1b[31m"),
     *("Bcc: evil@evil.example", "\r\nBcc: evil@evil.example", "\n\nbody", "\r\n.\r\n", "\n.\n", "\r.\r", ".\r\nMAIL"),
     *("=?utf-8?q?hi=0ABcc=3A=20evil=40evil=2Eexample?=", "=?utf-8?b?aGkKQmNjOiBldmlsQGV2aWwuZXhhbXBsZQ==?="),
@@ -38,9 +38,9 @@ _PIECES = (
 def names(count: int, seed: int = SEED) -> Iterator[str]:
     """Make `count` names: every piece alone first, then mixed and with any code point between."""
     chance = random.Random(seed)
-    yield from _PIECES[:count]
-    for _ in range(count - len(_PIECES)):
-        pieces = chance.choices(_PIECES, k=chance.randint(1, 6))
+    yield from PIECES[:count]
+    for _ in range(count - len(PIECES)):
+        pieces = chance.choices(PIECES, k=chance.randint(1, 6))
         if chance.random() < 0.5:
             pieces.insert(chance.randrange(len(pieces) + 1), chr(chance.randrange(0x110000)))
         yield "".join(pieces)
