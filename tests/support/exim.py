@@ -1,4 +1,7 @@
-"""Exim as Debian builds it, set up to deliver whatever it accepts into one maildir. It needs no root."""
+"""Exim as Debian builds it, set up to deliver whatever it accepts into one maildir. It needs no root.
+
+It refuses the local part `refused` for good and `later` for now.
+"""
 
 import contextlib
 import os
@@ -18,7 +21,7 @@ _CONFIGURATION = """
 primary_hostname = exim.gatepost.example
 spool_directory = {home}/spool
 log_file_path = {home}/log/%slog
-log_selector = +pipelining
+log_selector = +pipelining +smtp_connection
 pid_file_path = {home}/exim.pid
 exim_path = {home}/exim4
 keep_environment = LD_LIBRARY_PATH:LD_PRELOAD:NSS_WRAPPER_PASSWD:NSS_WRAPPER_GROUP
@@ -31,13 +34,16 @@ deliver_drop_privilege
 never_users =
 smtp_accept_max = 50
 smtp_accept_queue_per_connection = 0
+smtp_accept_max_per_connection = {most}
 smtputf8_advertise_hosts = *
 auth_advertise_hosts = *
 {tls}
-acl_smtp_rcpt = accept_all
+acl_smtp_rcpt = not_all
 
 begin acl
-accept_all:
+not_all:
+  deny local_parts = refused
+  defer local_parts = later
   accept
 
 begin routers
@@ -78,11 +84,12 @@ tls_privatekey = {files.key}
 
 
 @contextlib.contextmanager
-def exim(certificate: Certificate | None = None) -> Iterator[MailServer]:
+def exim(certificate: Certificate | None = None, *, messages_per_connection: int = 1_000) -> Iterator[MailServer]:
     """A running Exim; the test is skipped where Debian's packages are not to be had.
 
     Args:
         certificate: for STARTTLS, which is not offered without one.
+        messages_per_connection: it answers 421 to the MAIL that would be one more.
     """
     root = debian_software("Exim", "exim4-daemon-light", "libnss-wrapper")
     with new_home("gatepost-exim-") as home:
@@ -95,14 +102,14 @@ def exim(certificate: Certificate | None = None) -> Iterator[MailServer]:
             **_known_user(home),
         }
         configuration = home.folder / "exim.conf"
-        configuration.write_text(_configuration(home, certificate))
+        configuration.write_text(_configuration(home, certificate, messages_per_connection))
         server = MailServer("Exim", home, [spool / "input"], log / "mainlog")
         command: list[str | Path] = [home.folder / "exim4", "-C", configuration, "-bdf"]
         with running(server, home, command, environ, as_owner=True):
             yield server
 
 
-def _configuration(home: Home, certificate: Certificate | None) -> str:
+def _configuration(home: Home, certificate: Certificate | None, messages_per_connection: int) -> str:
     tls = "tls_advertise_hosts =" if certificate is None else _TLS.format(files=certificate.copied_to(home))
     return _CONFIGURATION.format(
         home=home.folder,
@@ -110,6 +117,7 @@ def _configuration(home: Home, certificate: Certificate | None) -> str:
         uid=home.uid,
         gid=home.gid,
         tls=tls,
+        most=messages_per_connection,
         username=USERNAME,
         password=PASSWORD,
     )

@@ -6,6 +6,7 @@ It delivers whatever it accepts into one maildir and has no way to send anything
 import contextlib
 import os
 import pwd
+import re
 import shutil
 import signal
 import socket
@@ -25,7 +26,10 @@ HOST = "127.0.0.1"
 START_TIMEOUT_S = 20.0
 STOP_TIMEOUT_S = 10.0
 DELIVERY_TIMEOUT_S = 60.0
+LOG_TIMEOUT_S = 5.0
 _POLL_S = 0.01
+
+_CONNECTION = re.compile(r"smtpd\[\d+\]: connect from|SMTP connection from .* \(TCP/IP")
 
 # Waits for the end of the test run, however it comes (its end of the pipe closes), then ends the server it left.
 # `-s`, because Debian's sh knows `--` in no other form of `kill`.
@@ -121,6 +125,13 @@ class MailServer:
     def log(self) -> str:
         """What it wrote about its work."""
         return self._log.read_text(errors="replace") if self._log.exists() else "(no log)"
+
+    def connections(self, at_least: int = 0) -> int:
+        """How many were made to it since it started; logs come late, so it waits a while for `at_least` so many."""
+        deadline = time.monotonic() + LOG_TIMEOUT_S
+        while (made := len(_CONNECTION.findall(self.log()))) < at_least and time.monotonic() < deadline:
+            time.sleep(_POLL_S)  # a file that grows tells nobody
+        return made
 
     def _waiting(self) -> int:
         return sum(len(files) for folder in self._queue for _, _, files in os.walk(folder))

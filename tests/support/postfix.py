@@ -1,4 +1,7 @@
-"""Postfix as Debian builds it, set up to deliver whatever it accepts into one maildir. It needs root."""
+"""Postfix as Debian builds it, set up to deliver whatever it accepts into one maildir. It needs root.
+
+It refuses the local part `refused` for good and `later` for now.
+"""
 
 import contextlib
 import grp
@@ -35,6 +38,7 @@ alias_maps =
 alias_database =
 mynetworks = 127.0.0.0/8
 smtpd_relay_restrictions = permit_mynetworks, reject
+smtpd_recipient_restrictions = check_recipient_access inline:{{{{refused@ = REJECT}} {{later@ = DEFER}}}}, permit
 smtpd_peername_lookup = no
 fast_flush_domains =
 virtual_mailbox_domains = static:all

@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, asynccontextmanager
+from dataclasses import replace
 
 import pytest
 
@@ -179,6 +180,21 @@ async def test_messages_arrive_over_tls(server: MailServer, client: Client, auth
     assert_the_same(envelopes, server.delivered())
 
 
+async def test_a_refused_recipient_costs_the_others_nothing(server: MailServer, client: Client) -> None:
+    """Refusals are told apart, also among pipelined commands, and the same 16 connections carry all messages."""
+    who = ("ann@example.com", "refused@example.com", "bob@example.com", "later@example.com")
+    envelopes = [replace(awkward(number), recipient=who[number % 4]) for number in range(8 * CONNECTIONS)]
+    before = server.connections(1)
+    async with transport_to(server, client) as transport:
+        replies = await submit_all(transport, envelopes)
+    assert before + CONNECTIONS == server.connections(before + CONNECTIONS)
+    refused, later = (Outcome.PERMANENT, Phase.RCPT, 5), (Outcome.TRANSIENT, Phase.RCPT, 4)
+    accepted = (Outcome.ACCEPTED, Phase.FINAL_REPLY, 2)
+    found = [(reply.outcome, reply.phase, (reply.code or 0) // 100) for reply in replies]
+    assert [accepted, refused, accepted, later] * (2 * CONNECTIONS) == found
+    assert_the_same(envelopes[::2], server.delivered())
+
+
 async def test_what_the_outbox_promised_arrives_once(server: MailServer, database: Database) -> None:
     """A worker's messages are `accepted` in the outbox, and each is in the mailbox once."""
     async with transport_to(server, "gatepost") as transport:
@@ -217,3 +233,15 @@ async def test_a_real_server_lets_in_who_knows_the_password(
     assert (Outcome.UNREACHABLE, Phase.AUTH, 535) == (reply.outcome, reply.phase, reply.code)
     own_exim.delivered()
     assert [USERNAME] * len(envelopes) == re.findall(r" <= .* A=\w+:(\w+) ", own_exim.log()[before:])
+
+
+async def test_a_server_that_takes_few_messages_on_a_connection_gets_all_of_them(client: Client) -> None:
+    """Exim's 421 to the fourth MAIL says nothing about that message, which goes over a new connection at once."""
+    envelopes = thousand()[: 4 * CONNECTIONS]
+    with exim(messages_per_connection=3) as server:
+        before = server.connections(1)
+        async with transport_to(server, client) as transport:
+            replies = await submit_all(transport, envelopes)
+        assert [] == [reply for reply in replies if reply.outcome is not Outcome.ACCEPTED]
+        assert_the_same(envelopes, server.delivered())
+        assert before + CONNECTIONS < server.connections(before + CONNECTIONS + 1)
