@@ -5,7 +5,8 @@ from collections.abc import Callable
 
 import pytest
 
-from gatepost.testing import Behaviour, Call, Drop, SubmissionServer
+from gatepost.delivery.commits import MAX_UNSETTLED
+from gatepost.testing import Behaviour, Call, Drop, Hang, SubmissionServer
 from gatepost.testing.behaviours import Step
 from tests.faults.conftest import MakeService
 from tests.faults.rest import come_to_rest, register, start_again, stopped_books
@@ -90,6 +91,31 @@ def test_a_welcome_never_arrives_twice(
     assert welcomes in received
     assert "accepted" == states["verification"]
     assert states["welcome"] in ({"unknown"} if step is Step.DOT else {"unknown", "accepted"})
+
+
+def test_one_death_makes_no_more_than_32_copies(make_service: MakeService, mail: SubmissionServer) -> None:
+    """64 slots, and a server that takes messages and never says so: 32 may be doubtful, the others wait for them."""
+    addresses = [f"person{number}@people.example" for number in range(64)]
+    service = make_service(mail.port, WELCOME="off", WORKER_SLOTS=64)
+    service.start()
+    service.wait_until_ready()
+    offered: list[None] = []
+    mail.at(Step.DATA, Call(lambda: offered.append(None)))
+    mail.at(Step.TAKEN, Hang())
+    assert [202] * 64 == [register(service, address) for address in addresses]
+    mail.wait_for_blocking(MAX_UNSETTLED)
+    while len(offered) < 64:  # until every dialogue has come where it lacks nothing but the mark
+        assert 200 == service.get("/readyz")[0]
+    service.kill()
+    assert KILLED == service.wait_for_exit()
+    assert MAX_UNSETTLED == len(mail.messages)
+    ((committing,),) = service.tables.read("SELECT count(*) FROM messages WHERE state = 'committing'")[0]
+    assert MAX_UNSETTLED == committing
+    mail.clear()
+    start_again(service)
+
+    stopped_books(service, mail, addresses, templates=["verification"])
+    assert 64 + MAX_UNSETTLED == len(mail.messages)
 
 
 def _start_and_arm(service: Service, mail: SubmissionServer, step: Step, killing: Killing) -> None:

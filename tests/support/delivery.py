@@ -122,6 +122,14 @@ class Delivery:
                 await self._changed.wait()
         return found
 
+    async def at_rest(self, come: Callable[[], bool]) -> None:
+        """Wait for something that no event tells of, and then for everything that it set going."""
+        async with asyncio.timeout(DEADLINE_S):
+            while not come():
+                await self.database.read(lambda connection: None)
+        for _ in range(10):
+            await self.database.write(lambda tx: None)
+
     async def enqueue(self, count: int = 1, **changes: Any) -> list[uuid.UUID]:
         """Promise messages and ring the bell, as an endpoint does."""
         fields: dict[str, Any] = {

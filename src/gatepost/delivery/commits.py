@@ -103,6 +103,9 @@ class Commits:
         try:
             while not self._closed and (batch := self._next()).size:
                 await self._commit(batch)
+                # A turn for what that has set going: the tries that begin ask for their marks in it, and need not wait
+                # for one commit more.
+                await asyncio.sleep(0)
         finally:
             self._running = None
             if not self._results and not self._again:

@@ -11,8 +11,8 @@ from sqlalchemy import ColumnElement, Connection, Update, bindparam, insert, sel
 
 from gatepost.database.batch import among
 from gatepost.outbox.claim import Claimed
-from gatepost.outbox.lifecycle import IN_FLIGHT, State
-from gatepost.outbox.tables import attempts, messages
+from gatepost.outbox.lifecycle import State
+from gatepost.outbox.tables import IS_SENDING, IS_SENDING_OR_COMMITTING, attempts, messages
 
 K = TypeVar("K")
 
@@ -63,17 +63,13 @@ class NotAllOurs(Exception):
 
 
 def _mark_where(which: ColumnElement[bool]) -> Update:
-    return (
-        update(messages)
-        .where(which, *_OURS, messages.c.state == str(State.SENDING))
-        .values(state=str(State.COMMITTING))
-    )
+    return update(messages).where(which, *_OURS, IS_SENDING).values(state=str(State.COMMITTING))
 
 
 def _move_where(which: ColumnElement[bool]) -> Update:
     return (
         update(messages)
-        .where(which, *_OURS, messages.c.state.in_([str(state) for state in sorted(IN_FLIGHT)]))
+        .where(which, *_OURS, IS_SENDING_OR_COMMITTING)
         .values(
             state=bindparam("to_state"),
             reason=bindparam("for_reason"),
