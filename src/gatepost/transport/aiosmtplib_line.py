@@ -62,10 +62,8 @@ class AiosmtplibLine(Line):
             raise LineBroken(f"The connection was lost: {error}.", self.unsolicited) from error
         return Response(code, text)
 
-    def put(self, data: bytes, *, final: bool = False) -> None:
-        if final:
-            self._inner._response_pending = True
-        super().put(data)
+    def _expect_reply(self) -> None:
+        self._inner._response_pending = True
 
     async def upgrade(self, context: ssl.SSLContext) -> None:
         await super().upgrade(context)

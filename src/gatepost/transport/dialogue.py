@@ -114,7 +114,7 @@ class Dialogue:
             text = "The address has non-ASCII characters before the @, and the server does not offer SMTPUTF8."
         elif self._eight_bit and "8bitmime" not in extensions:
             text = "The message has 8-bit characters, and the server does not offer 8BITMIME."
-        elif limit.isdecimal() and len(limit) <= MAX_SIZE_DIGITS and 0 < int(limit) < size:
+        elif limit.isascii() and limit.isdecimal() and len(limit) <= MAX_SIZE_DIGITS and 0 < int(limit) < size:
             text = f"The message has {size} bytes, and the server takes at most {limit} (SIZE)."
         else:
             return None
@@ -181,18 +181,22 @@ class Dialogue:
     async def _read_on(self, line: Line, phases: list[Phase]) -> None:
         """After a refusal, read what else was sent ahead, so that the connection can be used again.
 
-        A server may say 354 though it refused the recipient (RFC 2920, 3.1): then a lone dot ends a message that is
-        empty and has nobody to go to. Whatever happens here, the refusal stands.
+        A server may say 354 though it refused the recipient: then a lone dot ends a message that is empty and has
+        nobody to go to (RFC 2920, 3.1). One that refused MAIL and took the recipient would hand on the empty message.
+        Whatever happens here, the refusal stands.
         """
+        nobody = Phase.RCPT not in phases  # it is the recipient that was refused
         try:
             async with within(self._connections.timeouts.rest_s, "The rest of the replies"):
                 for phase in phases:
                     response = await line.reply()
-                    if response.code == CLOSING or not 200 <= response.code <= 599:
+                    nobody |= phase is Phase.RCPT and not response.positive
+                    lone_dot = phase is Phase.DATA and response.code == 354 and nobody
+                    if lone_dot:
+                        response = await line.command(b".")
+                    if response.code == CLOSING or not (response.positive or 400 <= response.code <= 599):
                         line.drop()
                         return
-                    if phase is Phase.DATA and response.code == 354:
-                        await line.command(b".")
         except LineBroken:
             line.drop()
 

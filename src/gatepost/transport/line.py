@@ -209,7 +209,7 @@ class Line(asyncio.Protocol):
     def put(self, data: bytes, *, final: bool = False) -> None:
         """Hand bytes of content to the connection; with `final` a reply is due for it."""
         if final:
-            self._due += 1
+            self._expect_reply()
         self._write(data)
 
     async def flush(self) -> None:
@@ -246,6 +246,9 @@ class Line(asyncio.Protocol):
         tls.set_write_buffer_limits(high=1, low=0)  # its high=0 means: paused also while empty
         self.transport = tls
 
+    def _expect_reply(self) -> None:
+        self._due += 1
+
     def _write(self, data: bytes) -> None:
         if self.transport is not None:
             self.transport.write(data)
@@ -269,7 +272,7 @@ class Line(asyncio.Protocol):
     async def quit(self) -> None:
         """Say QUIT and wait, at most a second, until the server has ended the connection."""
         try:
-            self._due += 1
+            self._expect_reply()
             self._write(b"QUIT\r\n")
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(CLOSE_TIMEOUT_S):

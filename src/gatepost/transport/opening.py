@@ -12,7 +12,7 @@ from gatepost.errors import SettingsError
 from gatepost.transport.authentication import NoMechanism, authenticate
 from gatepost.transport.deadlines import StepTimeouts, within
 from gatepost.transport.line import Line, LineBroken, Response
-from gatepost.transport.reply import Outcome, Phase, Reply, broken_off, judge
+from gatepost.transport.reply import CLOSING, Outcome, Phase, Reply, broken_off, judge
 from gatepost.transport.server import Server
 from gatepost.transport.transport import Progress
 
@@ -81,10 +81,14 @@ async def open_line(server: Server, progress: Progress, manner: Manner) -> Line:
     try:
         await _greet(line, progress, manner)
         await _authenticate(line, progress, manner.timeouts)
+        line.must_be_usable()
     except LineBroken as error:
         line.drop()
-        text = f"{error} {error.said.decode('utf-8', 'replace')}"
-        raise Unreachable(broken_off(text, progress.phase, server.name, timed_out=error.timed_out)) from error
+        said = error.said.decode("utf-8", "replace")
+        if said.startswith(str(CLOSING)):
+            raise Unreachable(judge(CLOSING, said[4:], progress.phase, server.name)) from error
+        reply = broken_off(f"{error} {said}", progress.phase, server.name, timed_out=error.timed_out)
+        raise Unreachable(reply) from error
     except OSError as error:
         line.drop()
         raise Unreachable(broken_off(_describe(error), progress.phase, server.name)) from error
