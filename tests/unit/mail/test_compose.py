@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gatepost.errors import ComposeError, InvalidRecipient, SettingsError, TemplateError
-from gatepost.mail.compose import HEADER_FIELDS, Composed, Composer, check_message
+from gatepost.mail.compose import Composed, Composer
 from gatepost.mail.names import clean_name
 from gatepost.mail.templates import Templates
 from tests.unit.mail.hostile import NAMES_IN_UNIT_TESTS, names
@@ -65,7 +65,10 @@ def parts(content: bytes) -> tuple[str, str]:
 
 
 def with_body(folder: Path, body: str) -> Composer:
-    templates = Templates(write(folder, body_txt=body))
+    return composer_of(Templates(write(folder, body_txt=body)))
+
+
+def composer_of(templates: Templates) -> Composer:
     return Composer(
         templates,
         sender="hello@acme.example",
@@ -225,6 +228,21 @@ def test_no_body_holds_an_end_of_data(tmp_path: Path, smuggled: str) -> None:
     assert f"before{smuggled}after".replace("\r\n", "\n").replace("\r", "\n") == text.rstrip("\n")
 
 
+def test_a_template_with_a_loop_is_read_back(tmp_path: Path) -> None:
+    """What cannot be encoded before it is filled is encoded then, whole lines as all the rest."""
+    body = "{% for letter in name %}{{ letter }} = é\n.\n{% endfor %}\n\n"
+    content = compose("Ada", template="hello", composer=with_body(tmp_path, body)).content
+    assert "A = é\n.\nd = é\n.\na = é\n." == parts(content)[0]
+    assert b"=\r\n--=_gatepost" not in content
+
+
+def test_what_a_template_says_is_checked_too(tmp_path: Path) -> None:
+    """The check looks at every message: a mistake in a template is told, and nothing of it goes out."""
+    composer = composer_of(Templates(write(tmp_path, subject_txt="Hello \x07 {{ name }}")))
+    with pytest.raises(ComposeError, match="header"):
+        compose(template="hello", composer=composer)
+
+
 @settings(max_examples=100, deadline=None, derandomize=True)
 @given(
     st.text(st.sampled_from("ab é=._-\t\r\n\x00\x85\u2028李") | st.characters(exclude_categories=["Cs"]), max_size=300)
@@ -235,55 +253,6 @@ def test_any_text_is_read_back(tmp_path_factory: pytest.TempPathFactory, body: s
     content = compose(template="hello", composer=with_body(tmp_path_factory.mktemp("templates"), quoted)).content
     meant = body.replace("{", "(").replace("\r\n", "\n").replace("\r", "\n")
     assert meant.strip() == parts(content)[0].strip()
-
-
-GOOD = compose().content
-WORDS = b"Open this link"
-
-BROKEN = {
-    "one more field": GOOD.replace(b"List-Id:", b"Bcc: b@evil.example\r\nList-Id:"),
-    "a field twice": GOOD.replace(b"List-Id:", b"To: b@evil.example\r\nList-Id:"),
-    "a field less": GOOD.replace(b"Auto-Submitted: auto-generated\r\n", b""),
-    "a field after an early end": GOOD.replace(b"List-Id:", b"\r\nList-Id:"),
-    "a line that is no field": GOOD.replace(b"List-Id:", b"nonsense\r\nList-Id:"),
-    "fields in another order": GOOD.replace(b"MIME-Version: 1.0\r\n", b"").replace(
-        b"List-Id:", b"MIME-Version: 1.0\r\nList-Id:"
-    ),
-    "a folded line with nothing to read": GOOD.replace(b"List-Id:", b" \r\nList-Id:"),
-    "a bare CR": GOOD.replace(WORDS, b"Open\rthis link"),
-    "a bare LF": GOOD.replace(WORDS, b"Open\nthis link"),
-    "a field after a bare LF": GOOD.replace(b"Subject: ", b"Subject: a\nBcc: b@evil.example "),
-    "CR and LF the wrong way round": GOOD.replace(WORDS, b"Open\n\rthis link"),
-    "a line of 999": GOOD.replace(WORDS, b"H" * 999),
-    "a line of 999 in the header": GOOD.replace(b"Subject: ", b"Subject: " + b"H" * 960),
-    "a last line of 999": GOOD + b"H" * 997 + b"\r\n",
-    "NUL in the body": GOOD.replace(WORDS, b"Open\x00this link"),
-    "a control character in the header": GOOD.replace(b"Subject: ", b"Subject: \x1b"),
-    "a byte that is not ASCII in the body": GOOD.replace(WORDS, b"Open \xc3\xa9"),
-    "a byte that is not ASCII in the subject": GOOD.replace(b"Subject: ", b"Subject: \xc3\xa9"),
-    "an end that is none": GOOD + b"more\r\n",
-    "one more part": GOOD.replace(WORDS, b"\r\n--=_gatepost_alternative\r\n"),
-    "a part less": GOOD.replace(
-        b"\r\n--=_gatepost_alternative\r\nContent-Type: text/html", b"\r\nContent-Type: text/html"
-    ),
-    "an end that is missing": GOOD.removesuffix(b"--=_gatepost_alternative--\r\n"),
-    "a boundary behind text": GOOD.replace(b"\r\n--=_gatepost_alternative--", b"--=_gatepost_alternative--"),
-    "nothing": b"",
-}
-
-
-def test_a_good_message_passes_the_check() -> None:
-    """What the composer makes, the check takes, and the check knows all fields."""
-    check_message(GOOD)
-    assert {name.decode() for name in HEADER_FIELDS} == set(read(GOOD).keys())
-
-
-@pytest.mark.parametrize("content", BROKEN.values(), ids=BROKEN.keys())
-def test_the_check_sees_what_is_wrong(content: bytes) -> None:
-    """Each kind of damage alone is refused, so that no mistake in composing gets on the wire."""
-    assert content != GOOD
-    with pytest.raises(ComposeError):
-        check_message(content)
 
 
 @pytest.mark.parametrize("template", ["account_exists", "password_changed"])

@@ -84,3 +84,9 @@ def test_what_looks_like_an_encoded_word_is_not_decoded(text: str) -> None:
 def test_a_date_is_in_utc() -> None:
     """Date is the instant in UTC, whatever the machine's zone."""
     assert "Sun, 03 May 2026 14:02:00 +0000" == date(1_777_816_920_999)
+
+
+def test_a_date_is_of_its_own_second() -> None:
+    """What is kept for the other messages of a second is not kept for the next."""
+    dates = ["Sun, 03 May 2026 14:02:00 +0000"] * 2 + ["Sun, 03 May 2026 14:02:01 +0000"]
+    assert dates == [date(now_ms) for now_ms in (1_777_816_920_000, 1_777_816_920_999, 1_777_816_921_000)]

@@ -115,6 +115,14 @@ def test_a_template_that_does_more_is_encoded_as_a_whole(source: str) -> None:
     assert compile_quoted(module._ESCAPING, source) is None
 
 
+def test_white_space_around_a_template_is_left_out() -> None:
+    """A mail does not begin or end with the empty lines of its file, and ends its last line."""
+    for source in ("\n\n  Hi\n\n\n", "Hi", "Hi\n"):
+        compiled = compile_quoted(module._PLAIN, source)
+        assert compiled is not None
+        assert "Hi\r\n" == compiled.render()
+
+
 def test_a_value_is_encoded_once_for_text_and_once_for_pages() -> None:
     """The kept form is the same as a new one, and the two kinds are not mixed up."""
     source, value = "{{ name }} and {{ name }}", Value("<Ä>")
