@@ -70,21 +70,24 @@ def machine() -> str:
 
 
 def draw(results: Mapping[str, Result], path: Path) -> None:
-    """Draw one panel for each unit, the figures as bars with whiskers from the lowest to the highest round."""
+    """Draw one panel for each unit, the figures as bars with whiskers from the lowest to the highest round.
+
+    Others know nothing of our database: they are drawn once, as they were in the first column's run.
+    """
     bars = [
-        (f"{figure.what} · {column}", figure)
+        (f"{figure.what} · {column}" if _is_ours(figure.what) else figure.what, figure)
         for figures in zip(*(result.figures for result in results.values()), strict=True)
         for column, figure in zip(results, figures, strict=True)
+        if _is_ours(figure.what) or column == next(iter(results))
     ]
     units = list(dict.fromkeys(figure.unit for _, figure in bars))
     figure, panels = pyplot.subplots(
-        len(units), 1, figsize=(8, 0.9 + 0.4 * len(bars) + 0.5 * len(units)), squeeze=False,
+        len(units), 1, figsize=(8, 0.9 + 0.3 * len(bars) + 0.6 * len(units)), squeeze=False, layout="constrained",
         height_ratios=[sum(one.unit == unit for _, one in bars) for unit in units],
     )  # fmt: skip
     for panel, unit in zip(panels[:, 0], units, strict=True):
         _bars(panel, [bar for bar in bars if bar[1].unit == unit], unit)
     figure.suptitle(_one(results).title, fontsize=11)
-    figure.tight_layout()
     figure.savefig(path, dpi=80, bbox_inches="tight")
     pyplot.close(figure)
 
@@ -97,7 +100,6 @@ def _bars(panel: pyplot.Axes, labelled: list[tuple[str, Figure]], unit: str) -> 
     places = range(len(bars))
     panel.barh(places, medians, xerr=spread, color=colours, ecolor="#334155", capsize=3, height=0.6)
     panel.set_yticks(places, [label for label, _ in labelled], fontsize=8)
-    panel.invert_yaxis()
     panel.set_xlabel(unit, fontsize=8)
     panel.tick_params(axis="x", labelsize=8)
     if min(medians) > 0 and max(medians) / min(medians) > 50:
@@ -105,12 +107,17 @@ def _bars(panel: pyplot.Axes, labelled: list[tuple[str, Figure]], unit: str) -> 
     for place, bar in zip(places, bars, strict=True):
         panel.annotate(f" {in_words(bar.median)}", (bar.high, place), va="center", fontsize=8)
     panel.margins(x=0.15)
+    panel.set_ylim(len(bars) - 0.4, -0.6)  # the first on top, and no more room than they need
 
 
 def _colour(label: str) -> str:
-    if not label.startswith("Gatepost"):
+    if not _is_ours(label):
         return "#9aa5b1"
     return "#2f6690" if label.endswith(LABELS["postgresql"]) else "#0b6e4f"
+
+
+def _is_ours(label: str) -> bool:
+    return label.startswith("Gatepost")
 
 
 def _one(results: Mapping[str, Result]) -> Result:
