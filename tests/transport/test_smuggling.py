@@ -131,6 +131,15 @@ async def test_no_address_is_two_commands(line: Line, sink: Sink, address: str) 
     assert ([], []) == (sink.messages, sink.commands)
 
 
+@pytest.mark.parametrize("end", NUL_ENDS)
+async def test_no_content_with_nul_is_sent(line: Line, sink: Sink, end: bytes) -> None:
+    """Some servers leave NUL out, and read an end of data where there was none: no message may hold one."""
+    reply = await line.submit(Envelope("bounces@example.org", "ann@example.com", HEAD + b"before" + end + SECOND))
+    assert Outcome.PERMANENT == reply.outcome
+    assert "NUL" in (reply.text or "")
+    assert ([], []) == (sink.messages, sink.commands)
+
+
 # Through the composer.
 
 

@@ -243,13 +243,16 @@ class Dialogue:
 
 
 def unwritable(envelope: Envelope) -> Reply | None:
-    """Refuse an address that would end the command it stands in, or begin another (RFC 5321, 4.1.2)."""
+    """Refuse what would end before its end: an address within its command, a content with NUL (RFC 2045, 2.7)."""
     if _NOT_IN_A_PATH.search(envelope.return_path):
         text = "The return path has a character that may not be written to a server."
         return Reply(Outcome.PERMANENT, Phase.MAIL, text=text)
     if not envelope.recipient or _NOT_IN_A_PATH.search(envelope.recipient):
         text = "The recipient is empty or has a character that may not be written to a server."
         return Reply(Outcome.PERMANENT, Phase.RCPT, text=text)
+    if b"\0" in envelope.content:
+        # Some servers leave NUL out, and a dot behind one at the start of a line is then the end of the message.
+        return Reply(Outcome.PERMANENT, Phase.DATA, text="The message has a NUL, which no message may hold.")
     return None
 
 
