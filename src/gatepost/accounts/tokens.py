@@ -18,6 +18,7 @@ from sqlalchemy import ColumnElement, Connection, RowMapping, bindparam, delete,
 from gatepost.accounts.keys import Keys
 from gatepost.accounts.tables import tokens
 from gatepost.database.batch import among, in_batch
+from gatepost.database.prepared import Prepared
 from gatepost.errors import BadToken
 from gatepost.outbox.cancel import cancel_waiting
 
@@ -64,11 +65,12 @@ _USE = (
     .where(tokens.c.id == bindparam("of_id"), *_STILL_OPEN, tokens.c.expires_at > bindparam("now_ms"))
     .values(used_at=bindparam("now_ms"))
 )
-_RENEW = (
+_RENEW = Prepared(
     update(tokens)
     .where(among(tokens.c.id, "of_ids"), *_STILL_OPEN)
     .values(expires_at=bindparam("until"))
-    .returning(tokens.c.id, tokens.c.account_id, tokens.c.address_key, tokens.c.key_id)
+    .returning(tokens.c.id, tokens.c.account_id, tokens.c.address_key, tokens.c.key_id),
+    "of_ids",
 )
 
 
@@ -128,10 +130,12 @@ def renew(tx: Connection, keys: Keys, purpose: Purpose, token_ids: Collection[by
     """
     until = now_ms + LIFE_S[purpose] * 1000
     renewed = {}
-    for token_id, account_id, address_key, key_id in tx.execute(_RENEW, {"of_ids": list(token_ids), "until": until}):
-        mac = None if account_id is None else _mac(keys, key_id, token_id, purpose, account_id, address_key)
+    for token_id, account_id, address_key, key_id in _RENEW.run(tx, {"of_ids": list(token_ids), "until": until}):
+        if account_id is None:
+            continue
+        mac = _mac(keys, key_id, token_id, purpose, uuid.UUID(bytes=account_id), address_key)
         if mac is not None:
-            renewed[bytes(token_id)] = base64.urlsafe_b64encode(token_id + mac).decode()
+            renewed[token_id] = base64.urlsafe_b64encode(token_id + mac).decode()
     return renewed
 
 

@@ -2,14 +2,16 @@
 
 import json
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, Select, and_, bindparam, select, update
+from sqlalchemy import Connection, Select, and_, bindparam, select, update
 from sqlalchemy.sql.dml import ReturningUpdate
 
 from gatepost.database.batch import in_batch
+from gatepost.database.prepared import Prepared
 from gatepost.mail.draft import IfUnknown, Priority
 from gatepost.outbox.lifecycle import State
 from gatepost.outbox.tables import IS_UNKNOWN_AND_DUE_LATER, IS_WAITING, messages
@@ -96,8 +98,8 @@ def _claim_of(due: Select[tuple[uuid.UUID]]) -> ReturningUpdate[Any]:
     )
 
 
-_CLAIM = _claim_of(_DUE)
-_CLAIM_WHILE_ALIVE = _claim_of(_DUE.where(IS_ALIVE))
+_CLAIM = Prepared(_claim_of(_DUE))
+_CLAIM_WHILE_ALIVE = Prepared(_claim_of(_DUE.where(IS_ALIVE)))
 _COPY_IS_DUE = and_(IS_UNKNOWN_AND_DUE_LATER, messages.c.due_at <= bindparam("now_ms"))
 _FEW_COPIES = select(messages.c.id).where(_COPY_IS_DUE).order_by(messages.c.due_at).limit(COPIES_AT_ONCE)
 _TOO_LATE = messages.c.expires_at <= bindparam("now_ms")
@@ -134,29 +136,35 @@ def claim(tx: Connection, *, owner: str, limit: int, now_ms: int, while_alive: b
         if len(claimed) == limit:
             break
         wanted = {"of_priority": int(priority), "at_most": limit - len(claimed), "by": owner, "now_ms": now_ms}
-        rows = tx.execute(statement, wanted).mappings().all()
-        claimed.extend(sorted(map(as_claimed, rows), key=lambda one: one.id))
+        rows = sorted(statement.run(tx, wanted), key=itemgetter(0))
+        claimed.extend(as_claimed(row) for row in rows)
     return claimed
 
 
-def as_claimed(row: RowMapping) -> Claimed:
-    """Read a row of CLAIM_COLUMNS."""
+def as_claimed(row: Sequence[Any]) -> Claimed:
+    """Read a row that begins with CLAIM_COLUMNS, as the database has them or as SQLAlchemy gives them."""
+    row_id, owner, number, attempts, unknowns, template, locale, recipient, values, message_id, *others = row
+    account_id, token_id, request_id, priority, if_unknown, created_at, expires_at = others[:7]
     return Claimed(
-        id=row["id"],
-        owner=row["owner"],
-        claim_number=row["claim_number"],
-        attempts=row["attempts"],
-        unknowns=row["unknowns"],
-        template=row["template"],
-        locale=row["locale"],
-        recipient=row["recipient"],
-        values=json.loads(row["template_values"]),
-        message_id=row["message_id"],
-        account_id=row["account_id"],
-        token_id=row["token_id"],
-        request_id=row["request_id"],
-        priority=row["priority"],
-        if_unknown=IfUnknown(row["if_unknown"]),
-        created_at=row["created_at"],
-        expires_at=row["expires_at"],
+        id=_uuid(row_id),
+        owner=owner,
+        claim_number=number,
+        attempts=attempts,
+        unknowns=unknowns,
+        template=template,
+        locale=locale,
+        recipient=recipient,
+        values=json.loads(values),
+        message_id=message_id,
+        account_id=None if account_id is None else _uuid(account_id),
+        token_id=token_id,
+        request_id=request_id,
+        priority=priority,
+        if_unknown=IfUnknown(if_unknown),
+        created_at=created_at,
+        expires_at=expires_at,
     )
+
+
+def _uuid(key: bytes | uuid.UUID) -> uuid.UUID:
+    return key if isinstance(key, uuid.UUID) else uuid.UUID(bytes=key)

@@ -3,8 +3,9 @@
 import uuid
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import Connection, RowMapping, bindparam, exists, select
+from sqlalchemy import Connection, Row, bindparam, exists, select
 
 from gatepost.mail.draft import IfUnknown
 from gatepost.outbox.claim import CLAIM_COLUMNS, as_claimed
@@ -50,14 +51,14 @@ def recover(tx: Connection, now_ms: int) -> Recovered:
 
     `sending` was certainly not handed over and is due at once; `committing` may have been, its policy decides.
     """
-    rows = tx.execute(_NOBODYS).mappings().all()
+    rows = tx.execute(_NOBODYS).all()
     if not rows:
         return Recovered(0, 0)
     # Looked at again, now that nobody can change these rows: one may have been claimed by a worker that enlisted
     # after the first look.
-    owners = sorted({row["owner"] for row in rows})
+    owners = sorted({row.owner for row in rows})
     alive = set(tx.execute(_STILL_THERE, {"of_owners": owners}).scalars())
-    return _settle_all(tx, (row for row in rows if row["owner"] not in alive), now_ms)
+    return _settle_all(tx, (row for row in rows if row.owner not in alive), now_ms)
 
 
 def recover_strays(tx: Connection, owner: str, at_work: Collection[uuid.UUID], now_ms: int) -> Recovered:
@@ -72,19 +73,19 @@ def recover_strays(tx: Connection, owner: str, at_work: Collection[uuid.UUID], n
     astray = [one for one in tx.execute(_OWN, {"of_owner": owner}).scalars() if one not in at_work]
     if not astray:
         return Recovered(0, 0)
-    rows = tx.execute(_OWN_AMONG, {"of_owner": owner, "of_ids": astray[:RECOVERED_AT_ONCE]}).mappings().all()
+    rows = tx.execute(_OWN_AMONG, {"of_owner": owner, "of_ids": astray[:RECOVERED_AT_ONCE]}).all()
     return _settle_all(tx, rows, now_ms)
 
 
-def _settle_all(tx: Connection, rows: Iterable[RowMapping], now_ms: int) -> Recovered:
+def _settle_all(tx: Connection, rows: Iterable[Row[*tuple[Any, ...]]], now_ms: int) -> Recovered:
     due_again = unknown = 0
     for row in rows:
-        tried = Try(outcome="worker_died", started_at=row["started_at"])
-        if row["state"] == State.SENDING:
+        tried = Try(outcome="worker_died", started_at=row.started_at)
+        if row.state == State.SENDING:
             verdict = given_back(now_ms, "worker_died")
             due_again += 1
         else:
-            verdict = perhaps_taken(IfUnknown(row["if_unknown"]), row["unknowns"], now_ms, "worker_died")
+            verdict = perhaps_taken(IfUnknown(row.if_unknown), row.unknowns, now_ms, "worker_died")
             unknown += 1
         settle(tx, as_claimed(row), verdict, tried, now_ms)
     return Recovered(due_again, unknown)

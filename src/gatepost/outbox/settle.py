@@ -10,6 +10,7 @@ from typing import Any, NamedTuple, TypeVar
 from sqlalchemy import ColumnElement, Connection, Update, bindparam, insert, select, update
 
 from gatepost.database.batch import among
+from gatepost.database.prepared import Prepared
 from gatepost.outbox.claim import Claimed
 from gatepost.outbox.lifecycle import State
 from gatepost.outbox.tables import IS_SENDING, IS_SENDING_OR_COMMITTING, attempts, messages
@@ -85,10 +86,12 @@ def _move_where(which: ColumnElement[bool]) -> Update:
 _OURS = (messages.c.owner == bindparam("of_owner"), messages.c.claim_number == bindparam("of_claim_number"))
 _ONE = messages.c.id == bindparam("of_id")
 _SEVERAL = among(messages.c.id, "of_ids")
-_MARK, _MARK_SEVERAL = _mark_where(_ONE), _mark_where(_SEVERAL)
-_MOVE, _MOVE_SEVERAL = _move_where(_ONE), _move_where(_SEVERAL)
-_TAKE = select(messages.c.id).where(_SEVERAL).order_by(messages.c.id).with_for_update(key_share=True)
-_REMEMBER = insert(attempts)
+_MARK, _MARK_SEVERAL = _mark_where(_ONE), Prepared(_mark_where(_SEVERAL), "of_ids")
+_MOVE, _MOVE_SEVERAL = _move_where(_ONE), Prepared(_move_where(_SEVERAL), "of_ids")
+_TAKE = Prepared(
+    select(messages.c.id).where(_SEVERAL).order_by(messages.c.id).with_for_update(key_share=True), "of_ids"
+)
+_REMEMBER = Prepared(insert(attempts))
 _SETTLED_BEFORE = select(attempts.c.message).where(
     attempts.c.message == bindparam("of_id"),
     attempts.c.claim_number == bindparam("of_claim_number"),
@@ -109,7 +112,7 @@ def settle(tx: Connection, claimed: Claimed, verdict: Verdict, tried: Try | None
     if tx.execute(_MOVE, _whose(claimed) | _where_to(verdict, now_ms)).rowcount != 1:
         return False
     if tried is not None:
-        tx.execute(_REMEMBER, _remembered(Result(claimed, verdict, tried)))
+        _REMEMBER.run(tx, _remembered(Result(claimed, verdict, tried)))
     return True
 
 
@@ -128,7 +131,7 @@ def take(tx: Connection, claimed: Iterable[Claimed]) -> None:
     Where transactions run at the same time, two that take the same rows must take them in the same order.
     """
     if tx.dialect.name != "sqlite":
-        tx.execute(_TAKE, {"of_ids": [one.id for one in claimed]})
+        _TAKE.run(tx, {"of_ids": [one.id.bytes for one in claimed]})
 
 
 def mark_all(tx: Connection, claimed: Sequence[Claimed]) -> None:
@@ -138,7 +141,7 @@ def mark_all(tx: Connection, claimed: Sequence[Claimed]) -> None:
         NotAllOurs: it would have said False for one of them.
     """
     for (owner, claim_number), several in _grouped(((one.owner, one.claim_number), one) for one in claimed):
-        _must_be_all(tx.execute(_MARK_SEVERAL, _whose_several(owner, claim_number, several)).rowcount, several)
+        _must_be_all(_MARK_SEVERAL.run(tx, _whose_several(owner, claim_number, several)).rowcount, several)
 
 
 def settle_all(tx: Connection, results: Sequence[Result], now_ms: int) -> None:
@@ -150,8 +153,8 @@ def settle_all(tx: Connection, results: Sequence[Result], now_ms: int) -> None:
     keyed = (((one.claimed.owner, one.claimed.claim_number, one.verdict), one.claimed) for one in results)
     for (owner, claim_number, verdict), several in _grouped(keyed):
         which = _whose_several(owner, claim_number, several) | _where_to(verdict, now_ms)
-        _must_be_all(tx.execute(_MOVE_SEVERAL, which).rowcount, several)
-    tx.execute(_REMEMBER, [_remembered(one) for one in results])
+        _must_be_all(_MOVE_SEVERAL.run(tx, which).rowcount, several)
+    _REMEMBER.run_each(tx, [_remembered(one) for one in results])
 
 
 def _grouped(keyed: Iterable[tuple[K, Claimed]]) -> Iterable[tuple[K, list[Claimed]]]:
@@ -171,7 +174,7 @@ def _whose(claimed: Claimed) -> dict[str, Any]:
 
 
 def _whose_several(owner: str, claim_number: int, several: Sequence[Claimed]) -> dict[str, Any]:
-    return {"of_ids": [one.id for one in several], "of_owner": owner, "of_claim_number": claim_number}
+    return {"of_ids": [one.id.bytes for one in several], "of_owner": owner, "of_claim_number": claim_number}
 
 
 def _where_to(verdict: Verdict, now_ms: int) -> dict[str, Any]:
@@ -188,7 +191,7 @@ def _where_to(verdict: Verdict, now_ms: int) -> dict[str, Any]:
 def _remembered(result: Result) -> Mapping[str, Any]:
     claimed, verdict, tried = result
     return {
-        "message": claimed.id,
+        "message": claimed.id.bytes,
         "claim_number": claimed.claim_number,
         "number": claimed.attempts + 1 if verdict.counted else None,
         "phase": tried.phase,
