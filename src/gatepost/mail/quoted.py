@@ -14,6 +14,7 @@ from markupsafe import escape
 
 from gatepost.mail.values import FILTERS
 
+_SHORT = 74  # characters that fit into a line of 76 with its "=", however binascii counts
 _LINE_END = re.compile(r"\r\n?")
 
 # All that a template may do whose fixed text is encoded: choose which pieces come out, by what values are, and change
@@ -36,8 +37,8 @@ def quoted(text: str) -> str:
 
     A piece that does not end its last line ends with a soft line break. Every kind of line end becomes CRLF.
     """
-    if not text:
-        return ""
+    if len(text) <= _SHORT and text.isascii() and text.isprintable() and "=" not in text:
+        return f"{text}=\r\n" if text else ""  # most values: there is nothing to encode
     if "\r" in text:
         text = _LINE_END.sub("\n", text)  # binascii leaves a CR without its LF as it is
     if text.endswith("\n"):
