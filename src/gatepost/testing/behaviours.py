@@ -14,6 +14,7 @@ class Step(StrEnum):
     STARTTLS = "starttls"  # instead of the reply to STARTTLS
     HANDSHAKE = "handshake"  # after that reply, or on connecting with implicit TLS: instead of the handshake
     AUTH = "auth"
+    AUTH_REFUSED = "auth_refused"  # instead of the 535 to credentials that are wrong
     MAIL = "mail"
     RCPT = "rcpt"
     RSET = "rset"
@@ -32,9 +33,10 @@ class Refuse:
 
 @dataclass(frozen=True)
 class Say:
-    """Write these bytes instead of a reply, whatever they are."""
+    """Write these bytes instead of a reply, whatever they are; `goes_on` does then what the usual reply would mean."""
 
     data: bytes
+    goes_on: bool = False
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,7 @@ class Session(Stream):
         super().__init__()
         self._server = server
         self._behind_reply = b""
+        self._instead_of_reply = b""
         self._pause_between_bytes_s: float | None = None
         self._tls = False
         self._authenticated = False
@@ -75,17 +76,17 @@ class Session(Stream):
         """Reply with `line`, unless a behaviour wants otherwise; False when it did."""
         if not await self._may_go_on(step):
             return False
-        if self._pause_between_bytes_s is None:
-            self._say(line)
+        reply = self._instead_of_reply or line + b"\r\n"
+        pause_s = self._pause_between_bytes_s
+        reply, self._behind_reply = reply + self._behind_reply, b""
+        self._instead_of_reply, self._pause_between_bytes_s = b"", None
+        if pause_s is None:
+            self.write(reply)
         else:
-            await self._say_byte_by_byte(line)
+            for byte in reply:
+                self.write(bytes([byte]))
+                await self.pause(pause_s)
         return True
-
-    async def _say_byte_by_byte(self, line: bytes) -> None:
-        for byte in line + b"\r\n" + self._behind_reply:
-            self.write(bytes([byte]))
-            await self.pause(cast(float, self._pause_between_bytes_s))
-        self._behind_reply, self._pause_between_bytes_s = b"", None
 
     async def _may_go_on(self, step: Step) -> bool:
         for behaviour in self._server.behaviours(step, self._recipients[-1] if self._recipients else ""):
@@ -107,9 +108,11 @@ class Session(Stream):
                     if line.startswith("421"):
                         self.hang_up()
                     return False
-                case Say(data):
-                    self.write(data)
-                    return False
+                case Say(data, goes_on):
+                    if not goes_on:
+                        self.write(data)
+                        return False
+                    self._instead_of_reply = data
                 case Drip() | Endless():
                     await self._go_on_forever(behaviour)
         return True
@@ -172,7 +175,7 @@ class Session(Stream):
         else:
             if is_token(rest):
                 await self._ask(TOKEN_REFUSED)
-            self._say(b"535 5.7.8 Wrong credentials")
+            await self._reply(Step.AUTH_REFUSED, b"535 5.7.8 Wrong credentials")
 
     async def _ask(self, line: bytes) -> bytes:
         self._say(line)
