@@ -50,10 +50,13 @@ async def test_a_server_that_cannot_prove_itself_gets_nothing(
         SubmissionServer(ssl_context=contexts[certificate](), tls=tls, credentials=ANN) as server,
         opened(_login(server, tls), ssl_context=trusting, client=client) as line,
     ):
-        reply = await line.submit()
-    assert (reply.outcome, reply.phase) == (Outcome.UNREACHABLE, Phase.TLS)
-    assert reply.text.startswith("The server's certificate was refused")
-    _nothing_was_sent(server)
+        reply = await line.submit(an_envelope(1))
+        assert (reply.outcome, reply.phase) == (Outcome.UNREACHABLE, Phase.TLS)
+        assert reply.text.startswith("The server's certificate was refused")
+        _nothing_was_sent(server)
+        server.ssl_context = authority.serving(HERE)
+        proved = (await line.submit(an_envelope(2))).outcome is Outcome.ACCEPTED
+        assert (proved, len(server.messages)) == ((True, 1) if trusting else (False, 0))
 
 
 async def test_a_server_without_starttls_gets_nothing(client: Client, authority: Authority) -> None:
@@ -101,6 +104,9 @@ async def test_bytes_before_the_handshake_are_never_the_greeting(kind: type[Line
 class _Wire(asyncio.Transport):
     def is_closing(self) -> bool:
         return False
+
+    def pause_reading(self) -> None:
+        pass
 
     def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
         pass
