@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NoReturn, cast
 from gatepost.testing.authentication import TOKEN_REFUSED, given_by, is_token
 from gatepost.testing.behaviours import Call, Delay, Drip, Drop, Endless, Extra, Hang, Refuse, Say, Split, Step
 from gatepost.testing.inbox import AcceptedMessage, message_id_of
+from gatepost.testing.parameters import path_in, size_in
 from gatepost.testing.stream import Gone, Stream
 
 if TYPE_CHECKING:
@@ -58,6 +59,7 @@ class Session(Stream):
             await self._reply(Step.CONNECT, b"220 localhost ESMTP")
             while True:
                 verb, _, rest = (await self.line()).partition(b" ")
+                self._server.sent_ahead += bool(self._buffer)
                 command = self._verbs.get(verb.upper())
                 if command is None:
                     self._say(b"500 5.5.2 What?")
@@ -71,6 +73,12 @@ class Session(Stream):
     def _say(self, line: bytes) -> None:
         self.write(line + b"\r\n" + self._behind_reply)
         self._behind_reply = b""
+
+    def interject(self, line: bytes) -> None:
+        """Say a line; 421 is the last one."""
+        self._say(line)
+        if line.startswith(b"421"):
+            self.hang_up()
 
     async def _reply(self, step: Step, line: bytes) -> bool:
         """Reply with `line`, unless a behaviour wants otherwise; False when it did."""
@@ -104,9 +112,7 @@ class Session(Stream):
                 case Drop():
                     raise Gone
                 case Refuse(line):
-                    self._say(line.encode())
-                    if line.startswith("421"):
-                        self.hang_up()
+                    self.interject(line.encode())
                     return False
                 case Say(data, goes_on):
                     if not goes_on:
@@ -186,18 +192,18 @@ class Session(Stream):
             self._say(b"530 5.7.0 Authentication required")
         elif self._return_path is not None and self._server.orderly:
             self._say(b"503 5.5.1 Nested MAIL")
-        elif _size(rest) > self._server.max_bytes:
+        elif size_in(rest) > self._server.max_bytes:
             self._say(b"552 5.3.4 Message too big")
         else:
             self._server.mail_commands.append(rest)
             if await self._reply(Step.MAIL, b"250 2.1.0 Ok"):
-                self._return_path = _path(rest)
+                self._return_path = path_in(rest)
 
     async def _rcpt(self, rest: bytes) -> None:
         if self._return_path is None and self._server.orderly:
             self._say(b"503 5.5.1 MAIL first")
             return
-        self._recipients.append(_path(rest))
+        self._recipients.append(path_in(rest))
         if not await self._reply(Step.RCPT, b"250 2.1.5 Ok"):
             self._recipients.pop()
 
@@ -247,14 +253,3 @@ class Session(Stream):
     async def _quit(self, _rest: bytes) -> None:
         self._say(b"221 2.0.0 Bye")
         self.hang_up()
-
-
-def _size(rest: bytes) -> int:
-    _, _, size = rest.upper().partition(b" SIZE=")
-    digits = size.split(b" ")[0]
-    return int(digits) if digits.isdigit() else 0
-
-
-def _path(rest: bytes) -> str:
-    start, end = rest.find(b"<"), rest.find(b">")
-    return rest[start + 1 : end].decode("utf-8", "replace") if 0 <= start < end else ""

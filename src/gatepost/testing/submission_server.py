@@ -33,8 +33,7 @@ class SubmissionServer:
         delay_s: seconds between the final dot and its reply.
         max_bytes: largest message taken, announced as SIZE.
         pipelining: whether EHLO offers PIPELINING (RFC 2920); several commands in one packet work either way.
-        orderly: False takes commands in any order: RCPT without MAIL, and DATA without a recipient, gets a positive
-            reply, and only the content is then refused (RFC 2920, 3.1 has clients expect that).
+        orderly: False takes commands in any order; without a recipient only the content is refused (RFC 2920, 3.1).
         extensions: further EHLO keywords.
     """
 
@@ -71,6 +70,7 @@ class SubmissionServer:
         self.connections_total = 0
         self.connections_max = 0
         self.auth_commands = 0
+        self.sent_ahead = 0  # commands behind which more had already come (RFC 2920)
         self.mail_commands: list[bytes] = []
         self.refused: list[bytes] = []
         self.failed_handshakes: list[str] = []
@@ -166,6 +166,12 @@ class SubmissionServer:
             times: only for the next so many.
         """
         self._rules.append(Rule(step, behaviour, recipient, times))
+
+    async def interject(self, line: str) -> None:
+        """Say a line on every connection, out of turn; a 421 also ends them."""
+        for session in list(self._sessions):
+            with contextlib.suppress(Gone):
+                session.interject(line.encode())
 
     def clear(self) -> None:
         """Behave again, and let go on what hangs."""
