@@ -73,6 +73,7 @@ class Connections:
         while self._idle:
             line, timer = self._idle.popitem()
             timer.cancel()
+            line.idle = False
             if not line.usable:
                 line.drop()
             elif line.messages >= self._limits.messages_per_connection:
@@ -126,6 +127,7 @@ class Connections:
             return
         timer = asyncio.get_running_loop().call_later(self._limits.idle_timeout_s, self._idled_out, line)
         self._idle[line] = timer
+        line.idle = True
 
     def _drop(self, line: Line) -> None:
         self._in_use.discard(line)

@@ -51,6 +51,7 @@ class Line(asyncio.Protocol):
         extensions: what EHLO offered: keyword in small letters to its parameters.
         messages: how many it carried.
         needs_reset: RSET is due before the next MAIL.
+        idle: kept for the next message.
         unsolicited: the start of what the server said out of turn.
     """
 
@@ -61,6 +62,7 @@ class Line(asyncio.Protocol):
         self.extensions: dict[str, str] = {}
         self.messages = 0
         self.needs_reset = False
+        self.idle = False
         self.unsolicited = b""
         self.transport: asyncio.Transport | None = None
         self._socket: asyncio.WriteTransport | None = None  # what is under TLS, if there is TLS
@@ -149,6 +151,8 @@ class Line(asyncio.Protocol):
         # Nothing more is wanted of it, and throwing away what a flood brings would keep a core busy.
         if self.transport is not None:
             self.transport.pause_reading()
+            if self.idle:
+                self.drop()  # "421 you have been idle": there is nobody who would notice its end
         # Whoever writes content to a server that has already answered would wait for it to read on until the deadline.
         self.resume_writing()
 
@@ -271,6 +275,9 @@ class Line(asyncio.Protocol):
 
     async def quit(self) -> None:
         """Say QUIT and wait, at most a second, until the server has ended the connection."""
+        if not self.usable:  # it has said goodbye itself, or is not listened to any more
+            self.drop()
+            return
         try:
             self._expect_reply()
             self._write(b"QUIT\r\n")
