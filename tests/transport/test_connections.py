@@ -7,6 +7,7 @@ import pytest
 from gatepost.errors import SettingsError
 from gatepost.testing import Drop, Hang, Refuse, Step, SubmissionServer
 from gatepost.transport.deadlines import StepTimeouts
+from gatepost.transport.line import CLOSE_TIMEOUT_S
 from gatepost.transport.reply import Outcome, Phase
 from gatepost.transport.server import Server
 from gatepost.transport.smtp import Client, SmtpTransport
@@ -57,6 +58,29 @@ async def test_a_connection_that_dies_at_mail_is_replaced(
     server.at(Step.MAIL, behaviour, times=1)
     reply = await line.submit(an_envelope(2))
     assert (reply.outcome, line.marking.calls, server.connections_total) == (Outcome.ACCEPTED, 1, 2)
+
+
+@pytest.mark.parametrize("said", ["421 4.4.2 Idle for too long", "250 2.0.0 By the way"])
+async def test_a_connection_that_speaks_while_idle_is_replaced(server: SubmissionServer, line: Line, said: str) -> None:
+    """A farewell costs the next message nothing, and neither do words that would pass for its first reply."""
+    await line.submit(an_envelope(1))
+    await server.interject(said)
+    for _ in range(10):
+        await asyncio.sleep(0)  # every turn it takes to arrive
+    reply = await line.submit(an_envelope(2))
+    assert (reply.outcome, line.marking.calls, server.connections_total) == (Outcome.ACCEPTED, 1, 2)
+
+
+async def test_a_farewell_while_idle_does_not_delay_the_end(server: SubmissionServer, client: Client) -> None:
+    """`close` does not wait for a server that has said goodbye already."""
+    async with opened(server, client=client) as line:
+        await line.submit(an_envelope(1))
+        await server.interject("421 4.4.2 Idle for too long")
+        for _ in range(10):
+            await asyncio.sleep(0)
+        started = asyncio.get_running_loop().time()
+        await line.transport.close()
+        assert asyncio.get_running_loop().time() - started < CLOSE_TIMEOUT_S
 
 
 async def test_a_connection_that_dies_at_rset_is_replaced(server: SubmissionServer, line: Line) -> None:
