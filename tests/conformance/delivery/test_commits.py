@@ -17,12 +17,14 @@ from gatepost.errors import DatabaseUnavailable, TryLater
 from gatepost.outbox.claim import Claimed
 from gatepost.outbox.lifecycle import State
 from gatepost.outbox.search import find
-from gatepost.outbox.settle import NotAllOurs, Result, Verdict, mark_all, settle_all
+from gatepost.outbox.settle import NotAllOurs, Result, Verdict, mark_all, settle_all, take
 from tests.support.commits import TRIED, Asking
 from tests.support.delivery import DEADLINE_S
 from tests.support.outbox import NOW_MS, claim_as, draft, enqueue_all, state_of
+from tests.support.postgresql import deadlocks
 
 OWNER = "worker-1"
+DEFERRED = Verdict(state=State.DEFERRED, reason="transient", due_at=NOW_MS)
 
 
 @pytest.fixture
@@ -230,6 +232,32 @@ async def test_a_message_is_marked_once(database: Database) -> None:
     await database.write(lambda tx: mark_all(tx, several))
     with pytest.raises(NotAllOurs):
         await database.write(lambda tx: mark_all(tx, several))
+
+
+@pytest.mark.parametrize("database_kind", ["postgresql"])  # on SQLite one transaction writes at a time
+async def test_rows_of_one_commit_are_taken_by_their_id(
+    processes: list[Database], asking: Asking, database_url: str
+) -> None:
+    """A flow takes messages by id: whatever is a result or a mark here, they wait for each other in one direction."""
+    first, second = await _claimed(processes[0], 2)
+    holding = asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def take_both_slowly(tx: Connection) -> None:
+        take(tx, [first])
+        loop.call_soon_threadsafe(holding.set)
+        tx.exec_driver_sql("SELECT pg_sleep(0.5)")  # until the batch waits
+        take(tx, [second])
+
+    slow = asyncio.create_task(processes[1].write(take_both_slowly))
+    await holding.wait()
+    told, mark = asking.settle(second, DEFERRED), asking.commits.mark(first)
+    await slow
+    assert await mark
+    await asking.commits.drained()
+    assert [True] == told
+    await asyncio.gather(*(one.close() for one in processes))
+    assert 0 == await deadlocks(database_url)
 
 
 async def _claimed(database: Database, count: int, *, marked: int = 0) -> list[Claimed]:

@@ -1,15 +1,19 @@
 """What a worker writes together, how soon its slots are free, and how much may be doubtful when it dies."""
 
+import asyncio
+
 import pytest
 
 from gatepost.database.connection import Database
+from gatepost.delivery import commits, worker
+from gatepost.delivery.batch import Batch
 from gatepost.delivery.commits import MAX_UNSETTLED
 from gatepost.errors import DatabaseUnavailable
 from gatepost.events import MessageAccepted, MessageGivenBack
 from gatepost.testing import Call, Hang, Step, SubmissionServer
 from tests.support.clock import MovableClock
 from tests.support.commits import Watched
-from tests.support.delivery import NEVER_S, Delivery, smtp_to
+from tests.support.delivery import DEADLINE_S, NEVER_S, Delivery, smtp_to
 from tests.support.outbox import state_of
 
 
@@ -115,3 +119,31 @@ async def test_a_database_away_at_the_mark_costs_no_attempt(
     found = await delivery.find(row_id)
     assert ["not_marked", "accepted"] == [one.outcome for one in found.attempts]
     assert (1, 1) == (found.message.attempts, len(server.messages))
+
+
+async def test_results_that_cannot_be_written_do_not_pile_up(
+    database: Database, server: SubmissionServer, clock: MovableClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two slots, a mail server that is away, claims that succeed and results that do not: 34 messages, no more."""
+    monkeypatch.setattr(commits, "SETTLE_RETRY_S", NEVER_S)
+    monkeypatch.setattr(worker, "AFTER_FAILURE_S", 0.001)
+    await server.stop()
+    watched = Watched(database)
+
+    def break_results() -> None:
+        if isinstance(last := watched.works[-1], Batch) and last.results:
+            watched.errors = [DatabaseUnavailable("away")]
+
+    watched.before = break_results
+    delivery = Delivery(watched, smtp_to(server.port), clock, slots=2, poll_s=0.001)
+    ids = await delivery.enqueue(60)
+
+    async def sending() -> int:
+        return [await state_of(database, row_id) for row_id in ids].count("sending")
+
+    async with delivery.running(grace_s=0):
+        async with asyncio.timeout(DEADLINE_S):
+            while await sending() < 2 + MAX_UNSETTLED:
+                pass
+        await delivery.at_rest(lambda: True)
+        assert 2 + MAX_UNSETTLED == await sending()
