@@ -40,7 +40,7 @@ Done = Mapping[str, list[Sending]]
 
 def run(quick: bool, kind: Kind) -> Result:
     """Alternate over everybody, several rounds, all into the same sink process."""
-    rounds, many, few, away = (1, 400, 100, 160) if quick else (3, 4_000, 600, 720)
+    rounds, many, few, away = (1, 400, 100, 160) if quick else (3, 3_000, 600, 600)
     done: dict[str, list[Sending]] = {}
     trips_ms = []
     with (
