@@ -163,7 +163,6 @@ class Worker:
     def _answered(self, found: Round | Exception) -> None:
         look, self._claiming = self._claiming, None
         if isinstance(found, Exception):
-            self._astray = True
             self._claim_error = found
             self._ring.ring()
             return

@@ -139,7 +139,7 @@ async def test_a_message_expires_when_no_server_takes_it_in_time(delivery: Deliv
         delivery.ring.ring()
         await delivery.wait_for(MessageExpired)
     found = await delivery.find(row_id)
-    assert ("expired", 1) == (found.message.state, len(found.attempts))
+    assert ("expired", 1, []) == (found.message.state, len(found.attempts), delivery.of(ClaimLost))
 
 
 async def test_a_line_that_breaks_after_the_final_dot_leaves_the_message_unknown(

@@ -1,20 +1,23 @@
 """What a worker writes together, how soon its slots are free, and how much may be doubtful when it dies."""
 
 import asyncio
+from typing import TypeVar
 
 import pytest
 
-from gatepost.database.connection import Database
+from gatepost.database.connection import Database, Work
 from gatepost.delivery import commits, worker
 from gatepost.delivery.batch import Batch
 from gatepost.delivery.commits import MAX_UNSETTLED
 from gatepost.errors import DatabaseUnavailable
-from gatepost.events import MessageAccepted, MessageGivenBack
+from gatepost.events import ClaimLost, MessageAccepted, MessageGivenBack, MessagesRecovered
 from gatepost.testing import Call, Hang, Step, SubmissionServer
 from tests.support.clock import MovableClock
 from tests.support.commits import Watched
-from tests.support.delivery import DEADLINE_S, NEVER_S, Delivery, smtp_to
+from tests.support.delivery import DEADLINE_S, NEVER_S, Delivery, reached, smtp_to, wait
 from tests.support.outbox import state_of
+
+T = TypeVar("T")
 
 
 async def test_a_lone_message_waits_for_nobody(
@@ -147,3 +150,46 @@ async def test_results_that_cannot_be_written_do_not_pile_up(
                 pass
         await delivery.at_rest(lambda: True)
         assert 2 + MAX_UNSETTLED == await sending()
+
+
+async def test_nothing_is_claimed_while_strays_are_sought(
+    database: Database, server: SubmissionServer, clock: MovableClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A slot becomes free between the look at what is worked on and the search: a claim would be lost."""
+    monkeypatch.setattr(worker, "AFTER_FAILURE_S", 0.001)
+    there = reached(server, Step.RCPT)
+    server.at(Step.RCPT, Hang(), times=1)
+    watched = Seeking(database)
+    delivery = Delivery(watched, smtp_to(server.port), clock, slots=1, poll_s=0.001, chores=(lambda tx, now_ms: 0,))
+    await delivery.enqueue(2)
+    async with delivery.running():
+        await wait(there)
+        watched.errors = [DatabaseUnavailable("away")]  # of whatever is asked next: it makes the worker look for strays
+        clock.move(601)  # so that there is something to ask
+        async with asyncio.timeout(DEADLINE_S):
+            await watched.seeking.wait()
+            server.clear()
+            server.at(Step.RCPT, Hang())
+            while not any(one.results for one in watched.batches):
+                await database.read(lambda connection: None)
+        await delivery.at_rest(lambda: True)
+        watched.go_on.set()
+        await delivery.at_rest(lambda: True)
+        server.clear()
+        await delivery.wait_for(MessageAccepted, 2)
+    assert [] == [*delivery.of(MessagesRecovered), *delivery.of(ClaimLost)]
+    assert 2 == len(server.messages)
+
+
+class Seeking(Watched):
+    """Holds a search for strays until it is told to go on."""
+
+    def __init__(self, database: Database) -> None:
+        super().__init__(database)
+        self.seeking, self.go_on = asyncio.Event(), asyncio.Event()
+
+    async def write(self, work: Work[T]) -> T:
+        if "_seek_strays" in getattr(work, "__qualname__", "") and not self.errors:
+            self.seeking.set()
+            await self.go_on.wait()
+        return await super().write(work)
