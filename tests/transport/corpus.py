@@ -178,7 +178,7 @@ def surplus() -> Iterator[Case]:
         yield Case(f"{said!r} to the dot", ((Step.TAKEN, Say(said)),), outcome, int(said[:3]))
     for said, outcome in {b"451 no\r\n421 bye\r\n": TRANSIENT, b"550 no\r\n421 bye\r\n": PERMANENT}.items():
         yield Case(f"{said!r} to the dot", ((Step.DOT, Say(said)),), outcome, int(said[:3]))
-    pushed = ((Step.RCPT, Extra(b"354 go\r\n")), (Step.DATA, Delay(0.1)))
+    pushed = ((Step.RCPT, Extra(b"354 go\r\n")), (Step.DATA, Delay(0.1)), (Step.TAKEN, Delay(0.1)))
     yield Case(
         "a 354 too early, and the right one late",
         pushed,

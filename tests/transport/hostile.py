@@ -74,6 +74,11 @@ class Case:
             return (self.before,)
         return ("nothing", "a message") if {step for step, _ in self.says} <= _OF_A_MESSAGE else ("nothing",)
 
+    @property
+    def asks_for_nothing(self) -> bool:
+        """Whether it goes wrong before the content, if it goes wrong."""
+        return not {step for step, _ in self.says} & {Step.CONTENT, Step.DOT, Step.TAKEN}
+
     def expected(self, manner: Manner) -> tuple[Outcome, int | None]:
         """Outcome and code for a manner."""
         return self.otherwise.get(manner, (self.outcome, self.code))
@@ -190,6 +195,11 @@ def faults_of(case: Case, end: End) -> list[str]:
         "an empty message was handed over": not end.dots[0],
         "unknown or accepted without a content": outcome not in (Outcome.ACCEPTED, Outcome.UNKNOWN)
         or end.content_begun,
+        "content was begun before it was asked for": not (case.asks_for_nothing and end.content_begun)
+        or outcome in (Outcome.ACCEPTED, Outcome.UNKNOWN),
+        "a connection is kept whose replies cannot be told apart": outcome is Outcome.ACCEPTED
+        or not 200 <= (end.reply.code or 500) <= 399
+        or not end.open_connections,
         "a server that is not reached was told of the message": bool(end.marks[0]) or not end.commands,
         "the mark was not begun at most once, and ended": end.marks in ((0, 0), (1, 1)),
         "the text is not fit to be shown": text.isprintable() and len(text) <= MAX_TEXT_CHARACTERS,
