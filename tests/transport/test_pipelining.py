@@ -6,7 +6,8 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from gatepost.testing import Delay, Refuse, Step, SubmissionServer
+from gatepost.testing import Delay, Hang, Refuse, Step, SubmissionServer
+from gatepost.transport.deadlines import StepTimeouts
 from gatepost.transport.reply import Outcome, Phase
 from gatepost.transport.server import Server
 from gatepost.transport.smtp import Client
@@ -84,6 +85,16 @@ async def test_the_first_refusal_counts_and_the_rest_is_read(server: SubmissionS
     assert (reply.outcome, reply.phase, reply.code) == (Outcome.TRANSIENT, Phase(step.value), 451)
     assert (await line.submit(an_envelope(2))).outcome is Outcome.ACCEPTED
     assert (server.connections_total, len(server.messages)) == (1, 1)
+
+
+async def test_a_refusal_stands_when_the_attempt_ends_over_the_rest(server: SubmissionServer, client: Client) -> None:
+    """A server that refuses and then falls silent has refused, also when the attempt's deadline is what ends it."""
+    server.at(Step.RCPT, Refuse("550 5.1.1 No such user"))
+    server.orderly = False
+    server.at(Step.DATA, Hang())
+    async with opened(server, client=client, attempt_timeout_s=0.3, timeouts=StepTimeouts(rest_s=60)) as line:
+        reply = await line.submit()
+        assert (reply.outcome, reply.code, reply.timed_out) == (Outcome.PERMANENT, 550, False)
 
 
 class _Recorder(asyncio.Protocol):

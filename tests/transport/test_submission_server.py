@@ -145,10 +145,12 @@ async def test_a_careless_server_asks_for_content_without_a_recipient() -> None:
     async with SubmissionServer(orderly=False) as server:
         server.at(Step.RCPT, Refuse("550 5.1.1 No"))
         async with _connected(server) as (reader, writer):
-            writer.write(b"EHLO x\r\nMAIL FROM:<>\r\nRCPT TO:<d@e.f>\r\nDATA\r\nhi\r\n.\r\nDATA\r\n.\r\nQUIT\r\n")
+            writer.write(
+                b"EHLO x\r\nMAIL FROM:<>\r\nMAIL FROM:<>\r\nRCPT TO:<d@e.f>\r\nDATA\r\nhi\r\n.\r\nDATA\r\n.\r\nQUIT\r\n"
+            )
             replies = (await asyncio.wait_for(reader.read(), 5)).decode().splitlines()
     codes = [line[:3] for line in replies if line[3] == " "]
-    assert codes == ["220", "250", "250", "550", "354", "554", "354", "554", "221"]
+    assert codes == ["220", "250", "250", "250", "550", "354", "554", "354", "554", "221"]
     assert (server.refused, server.messages) == ([b"hi\r\n", b""], [])
 
 
