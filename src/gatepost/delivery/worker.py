@@ -198,11 +198,11 @@ class Worker:
             self._commits.settle(Settling(attempt.claimed, attempt.verdict, attempt.tried, told))
 
     def _settled(self, attempt: Attempt, outcome: bool | Exception) -> None:
+        self._open.discard(attempt)
         if isinstance(outcome, Exception):
             self._gone_astray(attempt, outcome)
         else:
             attempt.settled(outcome)
-        self._open.discard(attempt)
 
     def _gone_astray(self, attempt: Attempt, error: Exception) -> None:
         attempt.over = True
@@ -210,9 +210,9 @@ class Worker:
         self._desk.events.emit(WorkerFailed(error=repr(error), retry_in_s=0))
 
     async def _finish(self) -> None:
-        await self._commits.drained()
-        while self._open:
-            await asyncio.gather(*self._under_way.values(), return_exceptions=True)
+        await self._commits.drained()  # a claim under way may begin tries
+        while left := [task for task in self._under_way.values() if not task.done()]:
+            await asyncio.wait(left)
             await self._commits.drained()
 
     async def _wait_for_attempts(self, grace_s: float, hurry: StopSign) -> None:

@@ -6,11 +6,18 @@ from typing import TypeVar
 import pytest
 
 from gatepost.database.connection import Database, Work
-from gatepost.delivery import commits, worker
+from gatepost.delivery import attempt, commits, worker
 from gatepost.delivery.batch import Batch
 from gatepost.delivery.commits import MAX_UNSETTLED
 from gatepost.errors import DatabaseUnavailable
-from gatepost.events import ClaimLost, MessageAccepted, MessageGivenBack, MessagesRecovered
+from gatepost.events import (
+    ClaimLost,
+    MessageAccepted,
+    MessageGivenBack,
+    MessagesRecovered,
+    WorkerFailed,
+    WorkerStopped,
+)
 from gatepost.testing import Call, Hang, Step, SubmissionServer
 from tests.support.clock import MovableClock
 from tests.support.commits import Watched
@@ -179,6 +186,23 @@ async def test_nothing_is_claimed_while_strays_are_sought(
         await delivery.wait_for(MessageAccepted, 2)
     assert [] == [*delivery.of(MessagesRecovered), *delivery.of(ClaimLost)]
     assert 2 == len(server.messages)
+
+
+async def test_a_result_that_cannot_be_announced_does_not_keep_the_worker_from_stopping(
+    database: Database, server: SubmissionServer, clock: MovableClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A bug where the event is made: the result is durable, the bug is told, and the stop ends within its grace."""
+
+    def fail(*_: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(attempt, "attempt_event", fail)
+    delivery = Delivery(database, smtp_to(server.port), clock)
+    async with delivery.running():
+        (row_id,) = await delivery.enqueue()
+        await delivery.wait_for(WorkerFailed)
+    assert "accepted" == await state_of(database, row_id)
+    assert [0] == [event.abandoned for event in delivery.of(WorkerStopped)]
 
 
 class Seeking(Watched):
