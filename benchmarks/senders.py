@@ -18,7 +18,7 @@ from benchmarks.padded import composer
 from benchmarks.places import Place, gatepost
 from benchmarks.processes import ROOT, EventLog, Process, instant_s, peer
 from gatepost.settings import Settings
-from gatepost.transport.dialogue import on_the_wire
+from gatepost.transport.wire import on_the_wire
 
 LIMIT, IN_TURN = "limit: pre-composed bytes, pipelined", "pre-composed bytes, waiting for each 354"
 OUTBOX, REAL = "Gatepost: waiting messages", "Gatepost: waiting messages, the real mail"

@@ -2,8 +2,8 @@
 
 import pytest
 
-from gatepost.transport.dialogue import on_the_wire
 from gatepost.transport.reply import Outcome, Phase, broken_off, enhanced_status, judge, one_line
+from gatepost.transport.wire import on_the_wire
 
 OPENING = [Phase.CONNECT, Phase.TLS, Phase.GREETING, Phase.AUTH]
 OFFERING = [Phase.MAIL, Phase.RCPT, Phase.DATA, Phase.CONTENT]

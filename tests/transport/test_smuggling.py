@@ -11,11 +11,12 @@ import pytest
 
 from gatepost.mail.compose import Composer
 from gatepost.mail.templates import Templates
-from gatepost.transport.dialogue import BLOCK_BYTES, TAIL_BYTES, on_the_wire
+from gatepost.transport.dialogue import BLOCK_BYTES, TAIL_BYTES
 from gatepost.transport.reply import Outcome
 from gatepost.transport.server import Server
 from gatepost.transport.smtp import Client
 from gatepost.transport.transport import Envelope
+from gatepost.transport.wire import on_the_wire
 from tests.support.sinks import Sink
 from tests.transport.submitting import Line, opened
 from tests.unit.mail.hostile import names

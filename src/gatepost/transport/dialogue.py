@@ -7,7 +7,6 @@ sent ahead, and the 354 is where the mark is waited for, so nothing about the ma
 """
 
 import asyncio
-import re
 from typing import cast
 
 from gatepost.transport.connections import Connections
@@ -16,6 +15,7 @@ from gatepost.transport.line import Line, LineBroken, Response
 from gatepost.transport.mark import Mark
 from gatepost.transport.reply import CLOSING, Outcome, Phase, Reply, judge, one_line
 from gatepost.transport.transport import Envelope, Progress
+from gatepost.transport.wire import on_the_wire
 
 # The end of the content is held back until the rest has left, so that a slow line breaks before the final dot and not
 # around it. Small enough for any socket's buffer, large enough that most messages are one write.
@@ -25,8 +25,6 @@ BLOCK_BYTES = 256 * 1024
 
 MAX_SIZE_DIGITS = 20  # RFC 1870, 3: the SIZE of a server has at most as many
 RSET = b"RSET"
-
-_NOT_IN_A_PATH = re.compile(r"[\x00-\x20\x7f<>\ud800-\udfff]")
 
 
 class Dialogue:
@@ -240,31 +238,3 @@ class Dialogue:
     def _not_ours(self) -> Reply:
         text = "The claim was no longer ours; broken off before the content."
         return Reply(Outcome.NOT_OURS, self._progress.phase, text=text, server=self._progress.server)
-
-
-def unwritable(envelope: Envelope) -> Reply | None:
-    """Refuse what would end before its end: an address within its command, a content with NUL (RFC 2045, 2.7)."""
-    if _NOT_IN_A_PATH.search(envelope.return_path):
-        text = "The return path has a character that may not be written to a server."
-        return Reply(Outcome.PERMANENT, Phase.MAIL, text=text)
-    if not envelope.recipient or _NOT_IN_A_PATH.search(envelope.recipient):
-        text = "The recipient is empty or has a character that may not be written to a server."
-        return Reply(Outcome.PERMANENT, Phase.RCPT, text=text)
-    if b"\0" in envelope.content:
-        # Some servers leave NUL out, and a dot behind one at the start of a line is then the end of the message.
-        return Reply(Outcome.PERMANENT, Phase.DATA, text="The message has a NUL, which no message may hold.")
-    return None
-
-
-def on_the_wire(content: bytes) -> bytes:
-    """Return content with CRLF line ends only, dots doubled at line starts, and the final dot (RFC 5321, 4.5.2)."""
-    # Equal exactly when each CR and LF is half of a CRLF. Single bytes are what `replace` finds fastest: counting costs
-    # four times as much.
-    if content.replace(b"\r", b"").replace(b"\n", b"\r\n") != content:
-        # A bare CR or LF lets two servers disagree about where a message ends.
-        content = re.sub(rb"\r\n|\r|\n", b"\r\n", content)
-    if not content.endswith(b"\r\n"):
-        content += b"\r\n"
-    if content.rfind(b"\r\n.") >= 0:
-        content = content.replace(b"\r\n.", b"\r\n..")
-    return (b"." if content.startswith(b".") else b"") + content + b".\r\n"

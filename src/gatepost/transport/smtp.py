@@ -9,13 +9,14 @@ from gatepost.errors import SettingsError
 from gatepost.transport.aiosmtplib_line import AiosmtplibLine
 from gatepost.transport.connections import IDLE_TIMEOUT_S, MAX_MESSAGES_PER_CONNECTION, Connections, Limits
 from gatepost.transport.deadlines import StepTimeouts
-from gatepost.transport.dialogue import Dialogue, unwritable
+from gatepost.transport.dialogue import Dialogue
 from gatepost.transport.line import Line, LineBroken
 from gatepost.transport.mark import Mark
 from gatepost.transport.opening import Manner, Unreachable, tls_context
 from gatepost.transport.reply import CLOSING, Phase, Reply, broken_off, judge
 from gatepost.transport.server import Server
 from gatepost.transport.transport import Committing, Envelope, Progress
+from gatepost.transport.wire import unwritable
 
 Client = Literal["gatepost", "aiosmtplib"]
 _LINES: dict[Client, type[Line]] = {"gatepost": Line, "aiosmtplib": AiosmtplibLine}
