@@ -247,6 +247,61 @@ class MessagesRecovered(Event):
 
     due_again: int
     unknown: int
+    held: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class WorkerRestarted(Event):
+    """A task of the worker ended by itself, which it must not, and runs again."""
+
+    task: str
+    error: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServerFailed(Event):
+    """A submission server cannot be used: nothing is tried over it until a probe succeeds.
+
+    `cause`: connection, tls, closing (421), authentication, silence (no final reply).
+    """
+
+    server: str
+    cause: str
+    phase: str
+    reply_code: int | None
+    reply_text: str
+    probe_in_s: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class CredentialsRefused(ServerFailed):
+    """The same, because it takes our credentials no more: nobody but an operator can mend that."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProbeFailed(ServerFailed):
+    """It still cannot be used."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServerRecovered(Event):
+    """A submission server can be used again; mail to it begins with one message and doubles from there."""
+
+    server: str
+    after_s: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class OperatorActed(Event):
+    """An operator held, released, cancelled or resent a message; the same stands in the table `audit`."""
+
+    actor: str
+    action: str
+    message: str
+    result: str | None
+    state_before: str
+    state_after: str
+    request_id: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

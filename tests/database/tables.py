@@ -56,7 +56,8 @@ def normalised(rows: list[tuple[str, str, str | None]]) -> list[str]:
             continue
         if kind == "table" and "\n" in sql:
             head, *parts, tail = (_one_line(line).rstrip(",") for line in sql.strip().split("\n"))
-            columns = [part for part in parts if not part.startswith(_CONSTRAINTS)]
+            # SQLite puts columns that are added later behind the last one, on its line.
+            columns = [one for part in parts if not part.startswith(_CONSTRAINTS) for one in part.split(", ")]
             constraints = sorted(part for part in parts if part.startswith(_CONSTRAINTS))
             lines += [f"{name}: {part}" for part in (head, *columns, *constraints, tail) if part]
         else:

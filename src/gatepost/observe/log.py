@@ -37,6 +37,11 @@ LEVELS: Final[Mapping[type[events.Event], str]] = {
     events.WorkerFoundDead: WARNING,
     events.WorkerRevived: WARNING,
     events.MessagesRecovered: WARNING,
+    events.WorkerRestarted: ERROR,
+    events.ServerFailed: WARNING,
+    events.CredentialsRefused: ERROR,
+    events.ProbeFailed: DEBUG,
+    events.ServerRecovered: WARNING,
     events.MessagesPruned: DEBUG,
 }
 

@@ -14,7 +14,7 @@ from gatepost.database.batch import in_batch
 from gatepost.database.prepared import Prepared
 from gatepost.mail.draft import IfUnknown, Priority
 from gatepost.outbox.lifecycle import State
-from gatepost.outbox.tables import IS_UNKNOWN_AND_DUE_LATER, IS_WAITING, messages
+from gatepost.outbox.tables import IS_UNKNOWN_AND_DUE_LATER, IS_WAITING_TOGETHER, messages
 from gatepost.outbox.workers import IS_ALIVE
 
 COPIES_AT_ONCE = 500
@@ -74,7 +74,7 @@ CLAIM_COLUMNS = (
 _DUE = (
     select(messages.c.id)
     .where(
-        IS_WAITING,
+        IS_WAITING_TOGETHER,
         messages.c.priority == bindparam("of_priority"),
         messages.c.due_at <= bindparam("now_ms"),
     )

@@ -47,6 +47,7 @@ def enqueue(
             "locale": draft.locale,
             "recipient": draft.recipient,
             "recipient_key": draft.recipient_key,
+            "recipient_domain": draft.recipient_key.rpartition("@")[2] if draft.recipient else None,
             "template_values": json.dumps(dict(draft.values), ensure_ascii=False, separators=(",", ":")),
             "message_id": f"<{row_id.hex}@{domain}>",
             "account_id": draft.account_id,

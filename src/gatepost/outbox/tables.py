@@ -22,6 +22,12 @@ def _in(column: str, states: "frozenset[State] | type[State]") -> str:
 
 # Written out instead of bound: SQLite uses a partial index only where the query shows the index's own condition.
 IS_WAITING = text(_in("state", WAITING))
+# In flight at so many deaths of a process, a message may be what kills it: from then on it is tried alone.
+SUSPECTED_AT = 2
+# Deaths alone in flight after which it is held.
+HELD_AT = SUSPECTED_AT + 3
+IS_WAITING_TOGETHER = text(f"{_in('state', WAITING)} AND deaths < {SUSPECTED_AT}")
+IS_WAITING_ALONE = text(f"{_in('state', WAITING)} AND deaths >= {SUSPECTED_AT}")
 MAY_BE_CANCELLED = text(_in("state", WAITING | {State.HELD}))
 IS_UNKNOWN_AND_DUE_LATER = text("state = 'unknown' AND due_at IS NOT NULL")
 IS_IN_FLIGHT = text("owner IS NOT NULL")
@@ -31,6 +37,7 @@ IS_SENDING = text(f"state = '{State.SENDING}'")
 IS_SENDING_OR_COMMITTING = text(_in("state", IN_FLIGHT))
 WAS_MEANT_TO_GO_OUT = text("state <> 'cancelled'")
 HAS_NO_ACCOUNT = text("recipient IS NULL")
+WAS_RESENT = text("resent_from IS NOT NULL")
 
 messages = Table(
     "messages",
@@ -58,6 +65,11 @@ messages = Table(
     Column("unknowns", Integer, nullable=False),  # how often the server may have taken it
     Column("started_at", Instant),
     Column("settled_at", Instant),
+    # Added later, so last: a migrated table has them there.
+    Column("recipient_domain", Text),  # of the address key; null where the recipient is
+    # How often its process died while it was `sending`; from SUSPECTED_AT on only deaths alone in flight count.
+    Column("deaths", Integer, nullable=False, server_default=text("0")),
+    Column("resent_from", RowId),  # the message an operator had sent again as this one
     CheckConstraint(_in("state", State), name="state"),
     CheckConstraint("if_unknown IN ('again', 'never_twice')", name="if_unknown"),
     CheckConstraint("priority BETWEEN 0 AND 1", name="priority"),
@@ -74,13 +86,22 @@ messages = Table(
     sqlite_with_rowid=False,
 )
 
-# What the claim reads: due messages of one priority, oldest first, and nothing else.
+# What the claim reads: due messages of one priority, oldest first, and nothing else. The domain is there so that those
+# of a domain that has all it may have can be passed over without reading their rows.
 Index(
     "ix_messages_due",
     messages.c.priority,
     messages.c.due_at,
-    sqlite_where=IS_WAITING,
-    postgresql_where=IS_WAITING,
+    messages.c.recipient_domain,
+    sqlite_where=IS_WAITING_TOGETHER,
+    postgresql_where=IS_WAITING_TOGETHER,
+)
+# Messages that are tried alone: hardly ever one.
+Index(
+    "ix_messages_due_alone",
+    messages.c.due_at,
+    sqlite_where=IS_WAITING_ALONE,
+    postgresql_where=IS_WAITING_ALONE,
 )
 # Messages the server may have taken, whose policy says "again": few.
 Index(
@@ -111,6 +132,12 @@ Index("ix_messages_state", messages.c.state, messages.c.id)
 # With the state between them: for one template in one state directly, for all its states as many short looks.
 Index("ix_messages_template", messages.c.template, messages.c.state, messages.c.id)
 Index("ix_messages_token_id", messages.c.token_id)
+Index(
+    "ix_messages_resent_from",
+    messages.c.resent_from,
+    sqlite_where=WAS_RESENT,
+    postgresql_where=WAS_RESENT,
+)
 Index(
     "ix_messages_no_account",
     messages.c.created_at,

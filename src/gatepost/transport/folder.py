@@ -8,6 +8,7 @@ import itertools
 import os
 import re
 import secrets
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.message import EmailMessage
@@ -15,7 +16,7 @@ from pathlib import Path
 
 from gatepost.clock import Clock, SystemClock
 from gatepost.transport.reply import Outcome, Phase, Reply, one_line
-from gatepost.transport.transport import Committing, Envelope, Progress
+from gatepost.transport.transport import UNBOUNDED, Committing, Envelope, Progress
 
 MAX_SHOWN_BYTES = 4 * 1024 * 1024
 _HEADER_BYTES = 32 * 1024
@@ -36,6 +37,13 @@ class FolderTransport:
         self._folder = folder
         self._clock = clock or SystemClock()
         self._numbers = itertools.count(1)
+
+    def room(self) -> int:
+        """See `Transport.room`."""
+        return UNBOUNDED
+
+    def listen(self, more: Callable[[], None]) -> None:
+        """See `Transport.listen`; there is always room."""
 
     async def submit(self, envelope: Envelope, progress: Progress, committing: Committing) -> Reply:
         """Submit one message; see `Transport.submit`."""

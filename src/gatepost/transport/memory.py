@@ -1,7 +1,9 @@
 """Keep messages in memory: for the tests of products that carry Gatepost."""
 
+from collections.abc import Callable
+
 from gatepost.transport.reply import Outcome, Phase, Reply
-from gatepost.transport.transport import Committing, Envelope, Progress
+from gatepost.transport.transport import UNBOUNDED, Committing, Envelope, Progress
 
 
 class MemoryTransport:
@@ -16,6 +18,13 @@ class MemoryTransport:
     def answer_with(self, *replies: Reply) -> None:
         """Answer the next messages with these replies, one each; a message is kept only when its reply accepts it."""
         self._answers.extend(replies)
+
+    def room(self) -> int:
+        """See `Transport.room`."""
+        return UNBOUNDED
+
+    def listen(self, more: Callable[[], None]) -> None:
+        """See `Transport.listen`; there is always room."""
 
     async def submit(self, envelope: Envelope, progress: Progress, committing: Committing) -> Reply:
         """Submit one message; see `Transport.submit`."""

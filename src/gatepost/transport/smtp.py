@@ -2,7 +2,7 @@
 
 import asyncio
 import ssl
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Literal
 
 from gatepost.errors import SettingsError
@@ -15,7 +15,7 @@ from gatepost.transport.mark import Mark
 from gatepost.transport.opening import Manner, Unreachable, tls_context
 from gatepost.transport.reply import CLOSING, Phase, Reply, broken_off, judge
 from gatepost.transport.server import Server
-from gatepost.transport.transport import Committing, Envelope, Progress
+from gatepost.transport.transport import UNBOUNDED, Committing, Envelope, Progress
 from gatepost.transport.wire import unwritable
 
 Client = Literal["gatepost", "aiosmtplib"]
@@ -74,6 +74,13 @@ class SmtpTransport:
     def open_connections(self) -> int:
         """Connections that are open now, in use or kept."""
         return self._connections.open_now
+
+    def room(self) -> int:
+        """See `Transport.room`."""
+        return UNBOUNDED
+
+    def listen(self, more: Callable[[], None]) -> None:
+        """See `Transport.listen`; there is always room."""
 
     async def submit(self, envelope: Envelope, progress: Progress, committing: Committing) -> Reply:
         """Submit one message; see `Transport.submit`."""

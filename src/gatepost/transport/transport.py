@@ -9,6 +9,9 @@ from gatepost.transport.reply import Phase, Reply
 # Makes `committing` durable. True: go on and write the content. False: the claim is no longer ours, break off.
 Committing = Callable[[], Awaitable[bool]]
 
+# The room of a transport that never runs out of it.
+UNBOUNDED = 1_000_000
+
 
 @dataclass(frozen=True)
 class Envelope:
@@ -42,6 +45,14 @@ class Transport(Protocol):
     """A way to submit one message."""
 
     name: str
+
+    def room(self) -> int:
+        """How many more messages may be begun now, beside those under way; 0 while no server can be used."""
+        ...
+
+    def listen(self, more: Callable[[], None]) -> None:
+        """Call `more` in the event loop when there may be more room than `room` said last."""
+        ...
 
     async def submit(self, envelope: Envelope, progress: Progress, committing: Committing) -> Reply:
         """Submit one message; what the network does is the Reply, only bugs raise.

@@ -86,6 +86,7 @@ async def test_a_message_is_born_queued_or_decided(database: Database, state: St
             "claim_number": 0,
             "attempts": 0,
             "unknowns": 0,
+            "deaths": 0,
         }
         tx.execute(messages.insert(), values | _fields(state))
 

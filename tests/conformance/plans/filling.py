@@ -160,6 +160,8 @@ def _messages(shape: Shape, chance: random.Random) -> Iterator[Row]:
             "claim_number": 0 if state in ("queued", "cancelled") else 1,
             "attempts": 0 if state in ("queued", "cancelled", "sending", "committing") else 1,
             "unknowns": int(state == "unknown"),
+            "recipient_domain": None if nobodys else address_of(of).rpartition("@")[2],
+            "deaths": 0,
             "started_at": NOW_MS if in_flight else None,
             "settled_at": None if waits or in_flight else created + 500,
         }
