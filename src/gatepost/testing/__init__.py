@@ -18,10 +18,12 @@ from gatepost.testing.behaviours import (
     Step,
 )
 from gatepost.testing.inbox import AcceptedMessage
+from gatepost.testing.policies import Asked, Greylist, PerConnection, Policy, Throttle
 from gatepost.testing.submission_server import SubmissionServer
 
 __all__ = [
     "AcceptedMessage",
+    "Asked",
     "Behaviour",
     "Call",
     "Delay",
@@ -29,10 +31,14 @@ __all__ = [
     "Drop",
     "Endless",
     "Extra",
+    "Greylist",
     "Hang",
+    "PerConnection",
+    "Policy",
     "Refuse",
     "Say",
     "Split",
     "Step",
     "SubmissionServer",
+    "Throttle",
 ]

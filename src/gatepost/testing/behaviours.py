@@ -1,9 +1,10 @@
 """What the test server can be told to do instead of the right thing, and at which step of the dialogue."""
 
-import fnmatch
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
+
+from gatepost.testing.policies import Policy
 
 
 class Step(StrEnum):
@@ -67,15 +68,24 @@ class Hang:
 
 @dataclass(frozen=True)
 class Drop:
-    """End the connection without a word."""
+    """End the connection without a word.
+
+    Args:
+        reset: by a reset (RST), as a firewall or a crash does it, instead of an orderly end.
+        after_bytes: read so many bytes first; of use at `Step.CONTENT`, where it breaks off in the middle of a message.
+    """
+
+    reset: bool = False
+    after_bytes: int = 0
 
 
 @dataclass(frozen=True)
 class Drip:
-    """Write this line again and again, one every so many seconds, for as long as anybody reads."""
+    """Write this line again and again, one every so many seconds, and go on as usual after `times` of them, if ever."""
 
     line: bytes = b"220-wait\r\n"
     interval_s: float = 0.05
+    times: int | None = None
 
 
 @dataclass(frozen=True)
@@ -92,24 +102,4 @@ class Call:
     function: Callable[[], object]
 
 
-Behaviour = Call | Refuse | Say | Extra | Split | Delay | Hang | Drop | Drip | Endless
-
-
-@dataclass
-class Rule:
-    """One behaviour: where, for whom and how often still (None: always)."""
-
-    step: Step
-    behaviour: Behaviour
-    recipient: str | None = None
-    times: int | None = None
-
-    def applies(self, step: Step, recipient: str) -> bool:
-        """Say whether it applies now; each yes uses up one of `times`."""
-        if step is not self.step or self.times == 0:
-            return False
-        if self.recipient is not None and not fnmatch.fnmatchcase(recipient.lower(), self.recipient.lower()):
-            return False
-        if self.times is not None:
-            self.times -= 1
-        return True
+Behaviour = Call | Refuse | Say | Extra | Split | Delay | Hang | Drop | Drip | Endless | Policy

@@ -4,31 +4,26 @@ import asyncio
 import ssl
 import time
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, NoReturn, cast
+from typing import TYPE_CHECKING, cast
 
 from gatepost.testing.authentication import TOKEN_REFUSED, given_by, is_token
-from gatepost.testing.behaviours import Call, Delay, Drip, Drop, Endless, Extra, Hang, Refuse, Say, Split, Step
+from gatepost.testing.behaviours import Step
 from gatepost.testing.inbox import AcceptedMessage, message_id_of
+from gatepost.testing.misbehaving import Misbehaving
 from gatepost.testing.parameters import path_in, size_in
-from gatepost.testing.stream import Gone, Stream
+from gatepost.testing.stream import Gone
 
 if TYPE_CHECKING:
     from gatepost.testing.submission_server import SubmissionServer
 
 
-class Session(Stream):
+class Session(Misbehaving):
     """Answers each command as RFC 5321 wants it, unless the server was told otherwise."""
 
     def __init__(self, server: "SubmissionServer") -> None:
-        super().__init__()
-        self._server = server
-        self._behind_reply = b""
-        self._instead_of_reply = b""
-        self._pause_between_bytes_s: float | None = None
+        super().__init__(server)
         self._tls = False
         self._authenticated = False
-        self.number = 0
-        self._forget_envelope()
         self._verbs: dict[bytes, Callable[[bytes], Awaitable[object]]] = {
             b"EHLO": self._ehlo,
             b"HELO": self._helo,
@@ -70,73 +65,11 @@ class Session(Stream):
         finally:
             self.drop()
 
-    def _say(self, line: bytes) -> None:
-        self.write(line + b"\r\n" + self._behind_reply)
-        self._behind_reply = b""
-
-    def interject(self, line: bytes) -> None:
-        """Say a line; 421 is the last one."""
-        self._say(line)
-        if line.startswith(b"421"):
-            self.hang_up()
-
-    async def _reply(self, step: Step, line: bytes) -> bool:
-        """Reply with `line`, unless a behaviour wants otherwise; False when it did."""
-        if not await self._may_go_on(step):
-            return False
-        reply = self._instead_of_reply or line + b"\r\n"
-        pause_s = self._pause_between_bytes_s
-        reply, self._behind_reply = reply + self._behind_reply, b""
-        self._instead_of_reply, self._pause_between_bytes_s = b"", None
-        if pause_s is None:
-            self.write(reply)
-        else:
-            for byte in reply:
-                self.write(bytes([byte]))
-                await self.pause(pause_s)
-        return True
-
-    async def _may_go_on(self, step: Step) -> bool:
-        for behaviour in self._server.behaviours(step, self._recipients[-1] if self._recipients else ""):
-            match behaviour:
-                case Call(function):
-                    function()
-                case Delay(seconds):
-                    await self.pause(seconds)
-                case Extra(data):
-                    self._behind_reply += data
-                case Split(interval_s):
-                    self._pause_between_bytes_s = interval_s
-                case Hang():
-                    await self._server.released(self.gone)
-                case Drop():
-                    raise Gone
-                case Refuse(line):
-                    self.interject(line.encode())
-                    return False
-                case Say(data, goes_on):
-                    if not goes_on:
-                        self.write(data)
-                        return False
-                    self._instead_of_reply = data
-                case Drip() | Endless():
-                    await self._go_on_forever(behaviour)
-        return True
-
-    async def _go_on_forever(self, behaviour: Drip | Endless) -> NoReturn:
-        while True:
-            if isinstance(behaviour, Drip):
-                self.write(behaviour.line)
-                await self.pause(behaviour.interval_s)
-            else:
-                self.write(behaviour.chunk)
-                await self.written()
-
     # The commands.
 
     def _forget_envelope(self) -> None:
-        self._return_path: str | None = None
-        self._recipients: list[str] = []
+        self._return_path = None
+        self._recipients = []
 
     async def _ehlo(self, _name: bytes) -> None:
         self._forget_envelope()
@@ -239,6 +172,7 @@ class Session(Stream):
                 accepted_at=time.monotonic(),
                 connection=self.number,
             )
+            self._taken += 1
             self._server.accept(message)
             await self._reply(Step.TAKEN, b"250 2.0.0 Ok: queued")
         self._forget_envelope()

@@ -2,7 +2,9 @@
 
 import asyncio
 import contextlib
+import socket
 import ssl
+import struct
 from typing import cast
 
 MAX_LINE_BYTES = 8192
@@ -56,6 +58,11 @@ class Stream(asyncio.Protocol):
             self._transport.abort()
         self.over()
 
+    def reset(self) -> None:
+        """End the connection by a reset: what was not read on either side is lost, as in a crash."""
+        if self._transport is not None and (connection := self._transport.get_extra_info("socket")) is not None:
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
     def pause_reading(self) -> None:
         """Read nothing more: the other side's writes run full."""
         cast(asyncio.Transport, self._transport).pause_reading()
@@ -89,6 +96,11 @@ class Stream(asyncio.Protocol):
             await self._read_more()
         del self._buffer[:3]
         return b""
+
+    async def read(self, count: int) -> None:
+        """Read until there are so many bytes."""
+        while len(self._buffer) < count:
+            await self._read_more()
 
     async def _read_more(self) -> None:
         if self.gone.is_set():

@@ -5,17 +5,18 @@ For tests, benchmarks and trying things out; it keeps everything in memory and d
 
 import asyncio
 import contextlib
+import os
+import socket
 import ssl
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from typing import Any, Literal, Self
 
-from gatepost.testing.behaviours import Behaviour, Rule, Step
+from gatepost.testing.behaviours import Behaviour, Step
 from gatepost.testing.inbox import AcceptedMessage, Inbox
+from gatepost.testing.rules import Rule
 from gatepost.testing.session import Session
 from gatepost.testing.stream import Gone
-
-START_TIMEOUT_S = 10.0
+from gatepost.testing.thread import START_TIMEOUT_S, in_thread
 
 
 class SubmissionServer:
@@ -78,6 +79,7 @@ class SubmissionServer:
         self._rules: list[Rule] = []
         self._sessions: dict[Session, asyncio.Task[None]] = {}
         self._listener: asyncio.Server | None = None
+        self._reserved: socket.socket | None = None  # keeps the port while nobody listens
         self._loop: asyncio.AbstractEventLoop | None = None
 
     # Starting and stopping.
@@ -99,7 +101,28 @@ class SubmissionServer:
         if self._listener is not None:
             self._listener.close()
             self._listener = None
+            self._reserve()
         await self.drop_connections()
+
+    def _reserve(self) -> None:
+        """Keep the port from others; bound and not listening, it refuses connections."""
+        if os.name == "posix" and self._reserved is None:
+            self._reserved = socket.socket(socket.AF_INET6 if ":" in self.host else socket.AF_INET)
+            self._reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            with contextlib.suppress(OSError):
+                self._reserved.bind((self.host, self.port))
+
+    def go_away(self) -> None:
+        """Be as if switched off, until `come_back`; both are for a server that runs `in_thread`."""
+        self._on_own_loop_and_wait(self.stop())
+
+    def come_back(self) -> None:
+        """Listen again on the same port."""
+        self._on_own_loop_and_wait(self.start())
+
+    def _on_own_loop_and_wait(self, work: Coroutine[Any, Any, None]) -> None:
+        assert self._loop is not None, "the server does not run"  # noqa: S101  a mistake of the test that asks
+        asyncio.run_coroutine_threadsafe(work, self._loop).result(START_TIMEOUT_S)
 
     async def drop_connections(self) -> None:
         """Drop every connection without a word, and go on listening."""
@@ -117,6 +140,9 @@ class SubmissionServer:
 
     async def __aexit__(self, *exc: object) -> None:
         await self.stop()
+        if self._reserved is not None:
+            self._reserved.close()
+            self._reserved = None
 
     @classmethod
     @contextlib.contextmanager
@@ -126,37 +152,20 @@ class SubmissionServer:
         Args:
             options: those of the class.
         """
-        server, listening, leave = cls(**options), threading.Event(), asyncio.Event()
-        failures: list[BaseException] = []
-
-        async def serve() -> None:
-            async with server:
-                listening.set()
-                await leave.wait()
-
-        def run() -> None:
-            try:
-                asyncio.run(serve())
-            except BaseException as error:
-                failures.append(error)
-            finally:
-                listening.set()
-
-        thread = threading.Thread(target=run, name="submission-server", daemon=True)
-        thread.start()
-        if not listening.wait(START_TIMEOUT_S) or failures:
-            raise RuntimeError(f"The SMTP server did not start on {server.host}:{server.port}") from (
-                failures[0] if failures else None
-            )
-        try:
+        with in_thread(cls(**options)) as server:
             yield server
-        finally:
-            server.on_own_loop(leave.set)
-            thread.join()
 
     # What is told to it.
 
-    def at(self, step: Step, behaviour: Behaviour, *, recipient: str | None = None, times: int | None = None) -> None:
+    def at(
+        self,
+        step: Step,
+        behaviour: Behaviour,
+        *,
+        recipient: str | None = None,
+        times: int | None = None,
+        after: int = 0,
+    ) -> None:
         """Misbehave at a step from now on.
 
         Args:
@@ -164,8 +173,9 @@ class SubmissionServer:
             behaviour: how.
             recipient: only for recipients of this pattern ("*@gone.example"); of use from RCPT on.
             times: only for the next so many.
+            after: go on as usual so many times first.
         """
-        self._rules.append(Rule(step, behaviour, recipient, times))
+        self._rules.append(Rule(step, behaviour, recipient, times, after))
 
     async def interject(self, line: str) -> None:
         """Say a line on every connection, out of turn; a 421 also ends them."""
