@@ -13,6 +13,7 @@ from gatepost.transport.authentication import NoMechanism, authenticate
 from gatepost.transport.deadlines import StepTimeouts, within
 from gatepost.transport.line import Line, LineBroken, Response
 from gatepost.transport.reply import CLOSING, Outcome, Phase, Reply, broken_off, judge
+from gatepost.transport.reply_table import LACKING
 from gatepost.transport.server import Server
 from gatepost.transport.transport import Progress
 
@@ -180,7 +181,7 @@ async def _authenticate(line: Line, progress: Progress, timeouts: StepTimeouts) 
             response = await authenticate(line)
     except NoMechanism as error:
         line.drop()
-        raise Unreachable(broken_off(str(error), Phase.AUTH, line.server.name)) from error
+        raise Unreachable(broken_off(str(error), Phase.AUTH, line.server.name, said=LACKING)) from error
     _need(response, 235, line, Phase.AUTH)
 
 

@@ -2,47 +2,28 @@
 
 import re
 from dataclasses import dataclass
-from enum import StrEnum
+
+from gatepost.transport.outcome import Fault, Outcome, Phase
+from gatepost.transport.reply_table import BROKEN, CLOSING, LATE, UNPARSABLE_AS, row_for
+
+__all__ = [
+    "CLOSING",
+    "MAX_TEXT_CHARACTERS",
+    "Fault",
+    "Outcome",
+    "Phase",
+    "Reply",
+    "broken_off",
+    "enhanced_status",
+    "judge",
+    "one_line",
+]
 
 MAX_TEXT_CHARACTERS = 500
-
-# 421: the server closes the channel (RFC 5321, 3.8); says nothing about the message.
-CLOSING = 421
-# 530 authentication required, 534 mechanism too weak, 535 wrong credentials, 538 encryption required (RFC 4954, 6).
-_AUTHENTICATION_CODES = frozenset({530, 534, 535, 538})
 
 # Control characters, lone surrogates (undecodable bytes), line separators and everything that turns text around.
 _UNPRINTABLE = re.compile("[\x00-\x20\x7f-\xa0\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]+")
 _ENHANCED_STATUS = re.compile(r"([245])\.(\d{1,3})\.(\d{1,3})(?!\S)")
-
-
-class Phase(StrEnum):
-    """How far a dialogue got: the step that was under way when it ended (RFC 5321, section 3)."""
-
-    CONNECT = "connect"
-    TLS = "tls"
-    GREETING = "greeting"
-    AUTH = "auth"
-    MAIL = "mail"
-    RCPT = "rcpt"
-    DATA = "data"
-    CONTENT = "content"
-    FINAL_REPLY = "final_reply"
-
-
-# Before MAIL nothing was said about the message: whatever goes wrong is the server's matter.
-_OPENING = frozenset({Phase.CONNECT, Phase.TLS, Phase.GREETING, Phase.AUTH})
-
-
-class Outcome(StrEnum):
-    """What one try came to."""
-
-    ACCEPTED = "accepted"  # 2yz after the final dot
-    TRANSIENT = "transient"  # 4yz, or the line broke or timed out before the final dot was written
-    PERMANENT = "permanent"  # 5yz about this message or recipient
-    UNREACHABLE = "unreachable"  # connection, TLS, AUTH or 421: says nothing about the message
-    UNKNOWN = "unknown"  # the line broke or timed out after the final dot: it may have been taken
-    NOT_OURS = "not_ours"  # `committing` said the claim is no longer ours: broken off before the content
 
 
 @dataclass(frozen=True)
@@ -57,6 +38,7 @@ class Reply:
         text: the reply's text or our own sentence, at most 500 characters, no control characters.
         server: `host:port` that was talked to, None when none was reached.
         timed_out: True when one of our deadlines ended it, not the other side.
+        fault: what it shows about the server, None when that may serve on.
     """
 
     outcome: Outcome
@@ -66,6 +48,7 @@ class Reply:
     text: str = ""
     server: str | None = None
     timed_out: bool = False
+    fault: Fault | None = None
 
 
 def one_line(text: str) -> str:
@@ -91,35 +74,31 @@ def judge(code: int, text: str, phase: Phase, server: str | None) -> Reply:
     """
     known = 200 <= code <= 599
     status = enhanced_status(text) if known else None
+    if status is not None and status[0] != str(code)[0]:
+        status = None
+    row = row_for(phase, code if known else UNPARSABLE_AS, status)
     return Reply(
-        outcome=_outcome(code, phase),
+        outcome=row.outcome,
         phase=phase,
         code=code if known else None,
-        enhanced_status=status if status and status[0] == str(code)[0] else None,
+        enhanced_status=status,
         text=one_line(text),
         server=server,
+        fault=row.fault,
     )
 
 
-def _outcome(code: int, phase: Phase) -> Outcome:
-    if phase in _OPENING:
-        return Outcome.UNREACHABLE
-    if phase is Phase.FINAL_REPLY:
-        if 200 <= code <= 299:
-            return Outcome.ACCEPTED
-        if 300 <= code <= 399:  # no answer to a content: it belongs to an earlier command, and the real one may say yes
-            return Outcome.UNKNOWN
-    elif code == CLOSING or code in _AUTHENTICATION_CODES:
-        return Outcome.UNREACHABLE
-    return Outcome.PERMANENT if 500 <= code <= 599 else Outcome.TRANSIENT
+def broken_off(
+    text: str, phase: Phase, server: str | None, *, timed_out: bool = False, said: str | None = None
+) -> Reply:
+    """Say what it means that no reply came while `phase` was under way.
 
-
-def broken_off(text: str, phase: Phase, server: str | None, *, timed_out: bool = False) -> Reply:
-    """Say what it means that the line broke, or a deadline passed, while `phase` was under way."""
-    if phase in _OPENING:
-        outcome = Outcome.UNREACHABLE
-    elif phase is Phase.FINAL_REPLY:
-        outcome = Outcome.UNKNOWN
-    else:
-        outcome = Outcome.TRANSIENT
-    return Reply(outcome=outcome, phase=phase, text=one_line(text), server=server, timed_out=timed_out)
+    Args:
+        text: our own words for it, and what the server said out of turn.
+        phase: the step.
+        server: `host:port`, None when none was reached.
+        timed_out: one of our deadlines passed.
+        said: LACKING when the server does not offer what we need; None for a line that broke or a deadline.
+    """
+    row = row_for(phase, said or (LATE if timed_out else BROKEN), None)
+    return Reply(row.outcome, phase, text=one_line(text), server=server, timed_out=timed_out, fault=row.fault)
