@@ -11,7 +11,7 @@ from gatepost.mail.draft import Draft
 from gatepost.outbox.claim import Claimed, allow_copies, claim
 from gatepost.outbox.enqueue import enqueue
 from gatepost.outbox.search import find
-from gatepost.outbox.tables import workers
+from gatepost.outbox.tables import messages, workers
 
 NOW_MS = 1_000_000
 
@@ -46,6 +46,12 @@ async def state_of(database: Database, row_id: uuid.UUID) -> str:
     found = await database.read(lambda connection: find(connection, row_id))
     assert found is not None
     return found.message.state
+
+
+async def value_of(database: Database, row_id: uuid.UUID, column: str) -> Any:
+    """One column of a message's row."""
+    query = select(messages.c[column]).where(messages.c.id == row_id)
+    return await database.read(lambda connection: connection.execute(query).scalar_one())
 
 
 async def enlisted(database: Database) -> dict[str, int]:

@@ -5,10 +5,11 @@ from typing import Any
 
 import pytest
 
-from gatepost.delivery.retry import MAX_TEMPLATE_DELAY_S, MAX_UNREACHABLE_DELAY_S, judge, without_template
+from gatepost.delivery.retry import MAX_TEMPLATE_DELAY_S, judge, without_template
 from gatepost.mail.draft import IfUnknown
 from gatepost.outbox.claim import Claimed
 from gatepost.outbox.lifecycle import State
+from gatepost.outbox.settle import Verdict
 from gatepost.transport.reply import Outcome, Phase, Reply
 
 NOW_MS = 1_000_000
@@ -45,10 +46,16 @@ def _delay_s(outcome: Outcome, attempts: int, chance: float = MIDDLE, **changes:
     return (verdict.due_at - NOW_MS) / 1000
 
 
-def test_the_first_delay_is_five_seconds_and_each_next_one_twice_as_long() -> None:
-    """5, 10, 20 … seconds, never more than an hour."""
-    assert [5, 10, 20, 40, 80] == [_delay_s(Outcome.TRANSIENT, attempts) for attempts in range(5)]
-    assert {3600} == {_delay_s(Outcome.TRANSIENT, attempts) for attempts in (10, 100, 10_000)}
+def _unreachable(*, room: bool, chance: float = MIDDLE, **changes: Any) -> Verdict:
+    return judge(Reply(Outcome.UNREACHABLE, Phase.CONNECT), _claimed(**changes), NOW_MS, chance, room=room)
+
+
+def test_each_failure_is_followed_by_a_longer_delay() -> None:
+    """5 s, 30 s, 2 m, 10 m, 30 m, 1 h, 2 h, 4 h, 8 h, 16 h, then every 24 h."""
+    schedule = [5, 30, 120, 600, 1_800, 3_600, 7_200, 14_400, 28_800, 57_600, 86_400, 86_400]
+    week = NOW_MS + 7 * 24 * 3_600_000
+    assert schedule == [_delay_s(Outcome.TRANSIENT, attempts, expires_at=week) for attempts in range(12)]
+    assert 86_400 == _delay_s(Outcome.TRANSIENT, 10_000, expires_at=week)
 
 
 def test_messages_that_failed_together_come_back_spread() -> None:
@@ -57,9 +64,22 @@ def test_messages_that_failed_together_come_back_spread() -> None:
     assert 5.99 < _delay_s(Outcome.TRANSIENT, 0, chance=0.999) < 6
 
 
-def test_an_outage_never_makes_a_message_wait_for_long() -> None:
-    """It is not the message's fault: a minute, however often the server was away."""
-    assert MAX_UNREACHABLE_DELAY_S == _delay_s(Outcome.UNREACHABLE, 50)
+def test_an_outage_costs_a_message_nothing() -> None:
+    """No server can be used: uncounted, and it keeps its place, however often it is found out."""
+    verdict = _unreachable(room=False, attempts=7, created_at=12_345)
+    assert (State.DEFERRED, "unreachable", False) == (verdict.state, verdict.reason, verdict.counted)
+    assert 12_345 == verdict.due_at
+
+
+def test_a_message_whose_server_failed_goes_to_another_soon() -> None:
+    """Another server can be used: in about a second, whatever came before, and not at once, which would be a loop."""
+    assert [800, 1_000] == [(_unreachable(room=True, chance=chance).due_at or 0) - NOW_MS for chance in (0.0, 0.5)]
+    assert not _unreachable(room=True).counted
+
+
+def test_a_clock_that_was_set_back_makes_no_message_wait() -> None:
+    """Created later than now: due now."""
+    assert NOW_MS == _unreachable(room=False, created_at=NOW_MS + 3_600_000).due_at
 
 
 def test_no_retry_is_due_after_the_message_has_expired() -> None:

@@ -110,7 +110,8 @@ class Attempt:
         if reply.outcome is Outcome.NOT_OURS:
             self._lost()
             return
-        verdict = judge(reply, self.claimed, self._desk.clock.now_ms(), random.random())  # noqa: S311  # jitter
+        now_ms, chance = self._desk.clock.now_ms(), random.random()  # noqa: S311  # jitter
+        verdict = judge(reply, self.claimed, now_ms, chance, room=self._desk.transport.room() > 0)
         self._decide(
             verdict,
             Try(

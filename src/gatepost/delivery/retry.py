@@ -6,16 +6,22 @@ from gatepost.outbox.settle import Verdict
 from gatepost.outbox.unknown import perhaps_taken
 from gatepost.transport.reply import Outcome, Reply
 
-FIRST_DELAY_S = 5.0
-MAX_DELAY_S = 3600.0
-# An outage is not the message's fault: once the server is back, nothing should wait for an hour.
-MAX_UNREACHABLE_DELAY_S = 60.0
-# Nor is a worker without its template: one that has it is there already, or comes with the upgrade that is under way.
-MAX_TEMPLATE_DELAY_S = 600.0
+_MINUTE_S, _HOUR_S = 60.0, 3600.0
+# After each transient failure. The first few for a greylist or a moment's trouble; then a mailbox that is full, or a
+# server that is down, is not asked again and again. The last one goes on until the message's end.
+DELAYS_S = (
+    *(5.0, 30.0, 2 * _MINUTE_S, 10 * _MINUTE_S, 30 * _MINUTE_S),
+    *(1 * _HOUR_S, 2 * _HOUR_S, 4 * _HOUR_S, 8 * _HOUR_S, 16 * _HOUR_S, 24 * _HOUR_S),
+)
 JITTER = 0.2
+# A server failed under this message and another can be used: the message goes to that one next.
+ELSEWHERE_DELAY_S = 1.0
+# A worker without its template: one that has it is there already, or comes with the upgrade that is under way.
+FIRST_TEMPLATE_DELAY_S = 5.0
+MAX_TEMPLATE_DELAY_S = 600.0
 
 
-def judge(reply: Reply, claimed: Claimed, now_ms: int, chance: float) -> Verdict:
+def judge(reply: Reply, claimed: Claimed, now_ms: int, chance: float, *, room: bool = True) -> Verdict:
     """Decide what follows from one try.
 
     Args:
@@ -23,6 +29,7 @@ def judge(reply: Reply, claimed: Claimed, now_ms: int, chance: float) -> Verdict
         claimed: the message, with the counters it had when the try began.
         now_ms: wall time in milliseconds.
         chance: a random number in [0, 1) that spreads the retries of messages that failed together.
+        room: whether any server can be used now.
     """
     match reply.outcome:
         case Outcome.ACCEPTED:
@@ -32,22 +39,25 @@ def judge(reply: Reply, claimed: Claimed, now_ms: int, chance: float) -> Verdict
         case Outcome.UNKNOWN:
             return perhaps_taken(claimed.if_unknown, claimed.unknowns, now_ms, "no_final_reply")
         case Outcome.TRANSIENT:
-            longest_s = MAX_DELAY_S
+            delay_s = DELAYS_S[min(claimed.attempts, len(DELAYS_S) - 1)]
+            due_at = _later(claimed, delay_s, now_ms, chance)
+            return Verdict(state=State.DEFERRED, reason="transient", due_at=due_at)
         case Outcome.UNREACHABLE:
-            longest_s = MAX_UNREACHABLE_DELAY_S
+            # An outage is not the message's fault: it keeps its place, so that the oldest goes first when it is over,
+            # and nobody tries it before, because nothing is claimed while there is no room.
+            due_at = _later(claimed, ELSEWHERE_DELAY_S, now_ms, chance) if room else min(claimed.created_at, now_ms)
+            return Verdict(state=State.DEFERRED, reason="unreachable", due_at=due_at, counted=False)
         case Outcome.NOT_OURS:
             raise ValueError("a message that is no longer ours has no verdict")
-    due_at = _due_at(claimed, claimed.attempts, longest_s, now_ms, chance)
-    return Verdict(state=State.DEFERRED, reason=str(reply.outcome), due_at=due_at)
 
 
 def without_template(claimed: Claimed, now_ms: int, chance: float) -> Verdict:
     """Leave a message that this process has no template for to a process that has it; the arguments are `judge`'s."""
-    due_at = _due_at(claimed, claimed.claim_number - 1, MAX_TEMPLATE_DELAY_S, now_ms, chance)
+    delay_s = min(FIRST_TEMPLATE_DELAY_S * 2.0 ** min(claimed.claim_number - 1, 20), MAX_TEMPLATE_DELAY_S)
+    due_at = _later(claimed, delay_s, now_ms, chance)
     return Verdict(state=State.DEFERRED, reason="template_unknown", due_at=due_at, counted=False)
 
 
-def _due_at(claimed: Claimed, times: int, longest_s: float, now_ms: int, chance: float) -> int:
-    delay_s = min(FIRST_DELAY_S * 2.0 ** min(times, 20), longest_s) * (1 - JITTER + 2 * JITTER * chance)
-    # Never later than its end: it is claimed once more then, and found expired.
-    return min(now_ms + round(delay_s * 1000), max(claimed.expires_at, now_ms))
+def _later(claimed: Claimed, delay_s: float, now_ms: int, chance: float) -> int:
+    # Never later than its end: it is looked at once more then, and found expired.
+    return min(now_ms + round(delay_s * (1 - JITTER + 2 * JITTER * chance) * 1000), max(claimed.expires_at, now_ms))

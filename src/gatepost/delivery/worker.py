@@ -86,6 +86,7 @@ class Worker:
             TryLater: the database takes no writes.
         """
         await self._desk.database.listen(self._ring.ring)
+        self._desk.transport.listen(self._ring.ring)
         await self._heartbeat.start()
         self._loop_task = asyncio.create_task(self._loop(), name="gatepost-worker")
         self._desk.events.emit(WorkerStarted(owner=self._owner, slots=self._slots))
@@ -146,6 +147,7 @@ class Worker:
     def _look(self) -> Look | None:
         """What to claim in the commit that begins now."""
         free = min(self._slots - len(self._under_way), self._slots + MAX_UNSETTLED - len(self._open))
+        free = min(free, self._desk.transport.room())
         if not self._wanted or free <= 0 or self._stopping:
             return None
         self._wanted = False

@@ -9,6 +9,7 @@ from gatepost.errors import TemplateError
 from gatepost.events import MessageAccepted, MessageDeferred, MessageFailed, MessageHeld, MessageUnknown
 from gatepost.outbox.claim import Claimed
 from gatepost.testing import Say, Step, SubmissionServer
+from gatepost.transport.memory import MemoryTransport
 from gatepost.transport.reply import Outcome, Phase, Reply
 from gatepost.transport.transport import Committing, Envelope, Progress
 from tests.support.clock import MovableClock
@@ -99,18 +100,16 @@ async def test_a_template_may_fail_with_any_text(
     assert str(attempt.reply_text).startswith("no thing")
 
 
-class Odd:
+class Odd(MemoryTransport):
     """A transport that cleans nothing."""
 
     name = "odd"
 
     def __init__(self, outcome: Outcome) -> None:
+        super().__init__()
         self._outcome = outcome
 
     async def submit(self, envelope: Envelope, progress: Progress, committing: Committing) -> Reply:
         assert await committing()
         progress.phase = Phase.FINAL_REPLY
         return Reply(self._outcome, Phase.FINAL_REPLY, 999, "5.\x00.\ud800", ODD_TEXT, "odd\x00server")
-
-    async def close(self) -> None:
-        pass
