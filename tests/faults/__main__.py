@@ -1,67 +1,66 @@
-"""`./run faults --kills 200`: the long run of random kills, with a table and, on request, the counts in a file."""
+"""`./run faults`: the faults of the catalogue, and the long runs; each prints what it came to."""
 
 import argparse
-import asyncio
-import json
-import platform
+import importlib
 import random
 import sys
-import tempfile
 from collections.abc import Sequence
-from dataclasses import asdict
-from datetime import UTC, datetime
 from pathlib import Path
 
-from tests.faults.killing import Report, ServiceKills
-from tests.faults.postgresql.killing import WorkerKills
-from tests.support.installation import new_database
-from tests.support.postgresql import cluster
+# What each option runs; imported only then. Each module has `main(options) -> exit code`.
+_RUNS = {
+    "all": "tests.faults.every",
+    "sweep": "tests.faults.sweep",
+    "power_cuts": "tests.faults.power_cuts",
+    "mutants": "tests.faults.mutants",
+    "outage": "tests.faults.outage",
+}
+_KILLS = "tests.faults.kills"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run, print, and return 0 when nothing was lost or wrong."""
+    """Run what was asked for, and return 0 when nothing was lost or wrong."""
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    options.seed = options.seed or random.randrange(1, 1_000_000)
+    for name, least in (("kills", 1), ("seeds", 1), ("acknowledged", 0)):
+        if getattr(options, name) < least:
+            parser.error(f"--{name} must be at least {least}")
+    asked = next((module for option, module in _RUNS.items() if getattr(options, option)), _KILLS)
+    code: int = importlib.import_module(asked).main(options)
+    return code
+
+
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="./run faults", description="Kill the service under load, restart it, and compare what it promised."
+        prog="./run faults",
+        description="Break Gatepost in every way we know, and compare what it promised with what became of it. "
+        "Without a choice: --kills 200.",
     )
-    parser.add_argument("--kills", type=int, default=200, help="how many (default: 200)")
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument("--all", action="store_true", help="every fault of the catalogue that can be injected here")
+    what.add_argument("--kills", type=int, default=200, help="kill at random under load so often (default: 200)")
+    what.add_argument("--sweep", action="store_true", help="kill at every single write, sync and send of one cycle")
+    what.add_argument("--power-cuts", type=int, default=0, metavar="N", help="cut the power so often under load")
+    what.add_argument("--mutants", action="store_true", help="plant ten bugs, and see each of them caught")
+    what.add_argument("--outage", action="store_true", help="an outage of an hour, on a clock that runs faster")
+    parser.add_argument(
+        "--seeds", type=int, default=1, help="with --all: runs of each fault in which chance plays a part"
+    )
+    parser.add_argument("--only", default="", metavar="WHICH", help="with --all: numbers or names, separated by commas")
+    parser.add_argument("--table", type=Path, metavar="FILE", help="with --all: also write the table into this page")
     parser.add_argument(
         "--database",
         choices=["sqlite", "postgresql"],
-        default="sqlite",
-        help="sqlite: one service, killed; postgresql: two workers of one installation, killed (default: sqlite)",
+        help="sqlite: one service; postgresql: front ends and workers of one installation "
+        "(default: sqlite; with --all: both)",
     )
-    parser.add_argument("--seed", type=int, help="of the random moments; that of a failed run repeats its choices")
-    parser.add_argument("--counts", type=Path, help="also write the counts to this file, as JSON")
-    options = parser.parse_args(arguments)
-    if options.kills < 1:
-        parser.error("--kills must be at least 1")
-    seed = options.seed or random.randrange(1, 1_000_000)
-
-    sys.stdout.write(f"{options.kills} kills with seed {seed}; this takes about {options.kills} seconds.\n")
-    sys.stdout.flush()
-    with tempfile.TemporaryDirectory(prefix="gatepost-faults-") as folder:
-        run = _on_postgresql if options.database == "postgresql" else _on_sqlite
-        report = run(Path(folder), options.kills, seed)
-    sys.stdout.write(f"{report}\n")
-    for difference in report.differences:
-        sys.stdout.write(f"  {difference}\n")
-    if options.counts is not None:
-        options.counts.write_text(json.dumps(_counts(report), indent=2) + "\n")
-    return 1 if report.differences else 0
-
-
-def _on_sqlite(folder: Path, kills: int, seed: int) -> Report:
-    return asyncio.run(ServiceKills(folder, kills=kills, seed=seed).run())
-
-
-def _on_postgresql(folder: Path, kills: int, seed: int) -> Report:
-    with cluster(durable=True) as server:
-        return asyncio.run(WorkerKills(folder, new_database(server), kills=kills, seed=seed).run())
-
-
-def _counts(report: Report) -> dict[str, object]:
-    machine = f"{platform.system()} {platform.machine()}, Python {platform.python_version()}"
-    return {"date": datetime.now(UTC).date().isoformat(), "machine": machine, **asdict(report)}
+    parser.add_argument("--seed", type=int, help="of the random choices; that of a failed run repeats them")
+    parser.add_argument(
+        "--acknowledged", type=int, default=0, metavar="N", help="with --kills: go on until so many are promised"
+    )
+    parser.add_argument("--counts", type=Path, metavar="FILE", help="with --kills: also write the counts here, as JSON")
+    return parser
 
 
 if __name__ == "__main__":

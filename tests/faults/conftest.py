@@ -1,14 +1,29 @@
 """Parts of the fault tests: a mail server on a thread of its own, and services that leave nothing behind."""
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from gatepost.testing import SubmissionServer
+from tests.support.postgresql import Cluster, own_cluster
 from tests.support.service import Service
 
 MakeService = Callable[..., Service]
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[Cluster]:
+    """A PostgreSQL that syncs to the disk, one for all tests of this folder; each leaves it running."""
+    with own_cluster(durable=True) as running:
+        yield running
+
+
+@pytest.fixture
+def lazy_cluster(request: pytest.FixtureRequest) -> Callable[[], Cluster]:
+    """The same, started by the first test that needs it."""
+    return partial(request.getfixturevalue, "cluster")
 
 
 @pytest.fixture

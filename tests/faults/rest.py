@@ -2,7 +2,7 @@
 
 import sys
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Protocol
 
 from gatepost.testing import SubmissionServer
@@ -19,7 +19,8 @@ _POLL_S = 0.02
 class Running(Protocol):
     """One process on a file of its own, or several that share a database."""
 
-    tables: Tables
+    @property
+    def tables(self) -> Tables: ...
 
     @property
     def alive(self) -> bool: ...
@@ -58,6 +59,14 @@ def come_to_rest(running: Running, timeout_s: float = REST_TIMEOUT_S) -> None:
         assert running.alive, f"a process has ended:\n{running.text}"
         assert time.monotonic() < give_up_at, f"{left} messages are not settled after {timeout_s:g} s:\n{running.text}"
         time.sleep(_POLL_S)  # the database of another process tells nobody that it changed
+
+
+def wait_until(true: Callable[[], bool], otherwise: str, timeout_s: float = REST_TIMEOUT_S) -> None:
+    """Wait for a state that nobody announces: of a process, a file, or another process's database."""
+    give_up_at = time.monotonic() + timeout_s
+    while not true():
+        assert time.monotonic() < give_up_at, f"{otherwise}, after {timeout_s:g} s"
+        time.sleep(_POLL_S)
 
 
 def stopped_books(

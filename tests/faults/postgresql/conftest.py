@@ -9,19 +9,12 @@ import pytest
 from gatepost.testing import SubmissionServer
 from tests.faults.postgresql import take_over
 from tests.support.installation import Installation, new_database
-from tests.support.postgresql import Cluster, own_cluster, run_apart
+from tests.support.postgresql import Cluster, run_apart
 from tests.support.tables import PostgresqlTables
 
 TAKE_OVER_TIMEOUT_S = 180.0
 
 MakeInstallation = Callable[..., Installation]
-
-
-@pytest.fixture(scope="session")
-def cluster() -> Iterator[Cluster]:
-    """A PostgreSQL that syncs to the disk, one for all tests of this folder; each leaves it running."""
-    with own_cluster(durable=True) as running:
-        yield running
 
 
 @pytest.fixture
