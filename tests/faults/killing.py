@@ -1,20 +1,23 @@
 """Kills processes at random moments while they are under load, again and again, and compares the ledgers afterwards."""
 
 import asyncio
+import contextlib
 import random
 import time
 from collections import Counter
-from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
 from gatepost.testing import SubmissionServer
-from tests.faults.rest import come_to_rest, start_again
+from tests.faults.kill_report import Report
+from tests.faults.rest import come_to_rest, start_again, tell
+from tests.faults.tries import Messages, look_at_tries
 from tests.support.driver import Client, Driver
-from tests.support.ledgers import Books, differences, link, read_books
+from tests.support.ledgers import differences, link, read_books
 from tests.support.programs import Program
 from tests.support.service import Service
+from tests.support.tables import Tables
+from tests.support.witness import MOVES, Witness
 
 CLIENTS = 8
 # Long enough that messages are under way at every moment, short enough that some are finished in every life.
@@ -24,71 +27,68 @@ START_S = (0.0, 0.15)
 KILLED_DURING_START = 0.2
 # Verifications go first, so while people register the welcomes wait. In these lives they go out, and are killed.
 NOBODY_REGISTERS = 0.6
-REST_TIMEOUT_S = 300.0
+# Where many registrations are wanted, a life lasts until it has brought its share; not longer than this.
+LIFE_MOST_S = 8.0
+# A run that is short of registrations after all its kills goes on, up to so many times as many kills.
+MOST_KILLS = 2
+REST_TIMEOUT_S = 600.0
 LINKS_TRIED = 5
-
-
-@dataclass
-class Report:
-    """What a run came to; `differences` must be empty."""
-
-    seed: int
-    kills: int = 0
-    kills_during_start: int = 0
-    fronts_killed: int = 0
-    seconds: float = 0.0
-    acknowledged: int = 0
-    asked: int = 0
-    accounts: int = 0
-    messages: dict[str, int] = field(default_factory=dict)
-    received: int = 0
-    copies: int = 0
-    found_sending: int = 0
-    found_committing: int = 0
-    mean_start_s: float = 0.0
-    links_tried: int = 0
-    differences: list[str] = field(default_factory=list)
-
-    def __str__(self) -> str:
-        return "\n".join(f"{name:32} {value}" for name, value in self.rows())
-
-    def rows(self) -> list[tuple[str, str]]:
-        """The report as a table of two columns."""
-        states = ", ".join(f"{state} {count:,}" for state, count in sorted(self.messages.items()))
-        return [
-            ("seed", str(self.seed)),
-            ("kills", f"{self.kills} ({self.kills_during_start} of them during the start)"),
-            *([("front ends killed besides", str(self.fronts_killed))] if self.fronts_killed else []),
-            ("duration", f"{self.seconds:.0f} s"),
-            *([("start until ready, mean", f"{self.mean_start_s * 1000:.0f} ms")] if self.mean_start_s else []),
-            ("registrations asked for", f"{self.asked:,}"),
-            ("acknowledged", f"{self.acknowledged:,}"),
-            ("accounts", f"{self.accounts:,}"),
-            ("messages", states),
-            ("received by the mail server", f"{self.received:,}"),
-            ("found `sending` after a kill", f"{self.found_sending:,}"),
-            ("found `committing` after a kill", f"{self.found_committing:,}"),
-            ("copies", f"{self.copies:,}"),
-            ("mailed links tried", str(self.links_tried)),
-            ("lost or wrong", str(len(self.differences))),
-        ]
+TOLD_EVERY = 50
+# A message that is in flight at many deaths is held, as if it caused them; whether it was is looked at in its tries.
+ENDS = ("held",)
+MOVES_UNDER_KILLS = MOVES | {("sending", "held")}
 
 
 class KillRun:
-    """What every run of kills has: chances, a report, and a last look at the ledgers."""
+    """What every run of kills has: chances, shares, a report, and a last look at the ledgers.
 
-    def __init__(self, folder: Path, *, kills: int, seed: int) -> None:
+    Args:
+        folder: where the programs run.
+        kills: how many, at least.
+        seed: of the choices.
+        acknowledged: so many registrations at least; lives last as long as that takes.
+    """
+
+    def __init__(self, folder: Path, *, kills: int, seed: int, acknowledged: int = 0) -> None:
         self.report = Report(seed)
         self._kills = kills
+        self._wanted = acknowledged
         self._chance = random.Random(seed)
         self._folder = folder
         self._starts_s: list[float] = []
+        self._somebody_registers = True
+        self._began_at = time.monotonic()
+
+    def _goes_on(self, driver: Driver) -> bool:
+        if self.report.kills and self.report.kills % TOLD_EVERY == 0:
+            seconds = time.monotonic() - self._began_at
+            tell(f"{self.report.kills} kills, {len(driver.acknowledged):,} acknowledged, {seconds:.0f} s")
+        if self.report.kills < self._kills:
+            return True
+        return len(driver.acknowledged) < self._wanted and self.report.kills < MOST_KILLS * self._kills
 
     def _let_register(self, driver: Driver) -> None:
-        if self._chance.random() < NOBODY_REGISTERS:
-            driver.pause()
-        else:
+        self._somebody_registers = self._chance.random() >= NOBODY_REGISTERS
+        if self._somebody_registers:
             driver.go_on()
+        else:
+            driver.pause()
+
+    async def _live(self, driver: Driver, mail: SubmissionServer) -> None:
+        """Let one life bring its share, and then last up to a random moment."""
+        with contextlib.suppress(TimeoutError):
+            if self._wanted and self._somebody_registers:
+                await driver.wait_for(len(driver.acknowledged) + self._share(driver), LIFE_MOST_S)
+            elif self._wanted:
+                waiting = max(0, 2 * len(driver.acknowledged) - len(mail.messages))
+                await mail.wait_for(len(mail.messages) + self._chance.randint(0, waiting), LIFE_MOST_S)
+        await asyncio.sleep(self._chance.uniform(*LIFE_S))  # the random moment itself; nothing is waited for
+
+    def _share(self, driver: Driver) -> int:
+        """How many registrations this life must bring so that all of them together bring those that are wanted."""
+        lives_left = max(1.0, (self._kills - self.report.kills) * (1 - KILLED_DURING_START) * (1 - NOBODY_REGISTERS))
+        missing = max(0, self._wanted - len(driver.acknowledged))
+        return round(missing / lives_left * self._chance.uniform(0.5, 1.5))
 
     def _look_at_log(self, program: Program) -> None:
         for line in program.log:
@@ -99,30 +99,34 @@ class KillRun:
         """The mailed links work, those of messages that were sent twice before others."""
         counts = Counter(one.message_id for one in mail.messages)
         newest_last = sorted(mail.messages, key=lambda one: counts[one.message_id] > 1)
-        links = dict.fromkeys(where for message in reversed(newest_last) if (where := link(message)) is not None)
+        links = (where for message in reversed(newest_last) if (where := link(message)) is not None)
+        tried: set[str] = set()
         client = Client(port)
-        for where in islice(links, LINKS_TRIED):  # each once: copies carry the same link, which works once
+        for where in islice(links, 2 * LINKS_TRIED):
+            if where in tried or len(tried) == LINKS_TRIED:  # each once: copies carry the same link, which works once
+                continue
+            tried.add(where)
             answer = await client.post("/auth/verify", {"token": where.partition("token=")[2]})
             self.report.links_tried += 1
             if answer.status != 200:
                 self.report.differences.append(f"a mailed link was answered {answer.status}: {answer.body!r}")
         client.drop()
 
-    def _write_report(self, driver: Driver, books: Books, mail: SubmissionServer) -> None:
-        report = self.report
-        received = list(mail.messages)
+    def _compare(self, driver: Driver, tables: Tables, witness: Witness, mail: SubmissionServer) -> None:
+        """Compare the ledgers of an installation that has ended, and look at each try."""
+        report, books, received = self.report, read_books(tables), list(mail.messages)
         report.mean_start_s = sum(self._starts_s) / max(1, len(self._starts_s))
         report.acknowledged, report.asked = len(driver.acknowledged), sum(driver.asked.values())
         report.accounts = len(books.accounts)
         report.messages = dict(Counter(message.state for message in books.messages))
         report.received = len(received)
         report.copies = len(received) - len({one.message_id for one in received})
-        deaths: Counter[Any] = Counter(
-            counted for one in books.messages for outcome, counted in one.tries if outcome == "worker_died"
-        )
-        report.found_sending, report.found_committing = deaths[False], deaths[True]
-        report.differences += differences(driver.acknowledged, books, received)
+        report.differences += differences(driver.acknowledged, books, received, ends=ENDS)
+        report.differences += witness.wrong(MOVES_UNDER_KILLS)[:5]
+        report.enter(look_at_tries(witness.moves(), Messages.of(tables), received))
         report.differences += [f"surprising answer: {answer}" for answer in driver.surprises[:5]]
+        if report.acknowledged < self._wanted:
+            report.differences.append(f"{report.acknowledged} acknowledged, and {self._wanted} were wanted")
 
 
 class ServiceKills(KillRun):
@@ -130,30 +134,32 @@ class ServiceKills(KillRun):
 
     async def run(self) -> Report:
         """Kill, come to rest, compare."""
-        began = time.monotonic()
+        self._began_at = began = time.monotonic()
         with SubmissionServer.in_thread(delay_s=MAIL_SERVER_DELAY_S) as mail:
             service = Service(self._folder, mail.port, SHUTDOWN_GRACE_S=5)
-            driver = Driver(service.port, clients=CLIENTS, seed=self.report.seed)
-            driving = asyncio.create_task(driver.run())
             try:
-                for _ in range(self._kills):
-                    await self._one_life(service, driver)
+                witness = await asyncio.to_thread(_observed, service)
+                driver = Driver(service.port, clients=CLIENTS, seed=self.report.seed)
+                driving = asyncio.create_task(driver.run())
+                while self._goes_on(driver):
+                    await self._one_life(service, driver, mail)
+                self.report.seconds_killing = time.monotonic() - began
                 driver.leave()
                 await asyncio.to_thread(start_again, service)
                 await driving
-                await self._come_to_rest(service)
+                await asyncio.to_thread(come_to_rest, service, REST_TIMEOUT_S)
+                self._look_at_log(service)
                 await self._try_links(service.port, mail)
                 code = await asyncio.to_thread(service.stop)
             finally:
-                driving.cancel()
                 await asyncio.to_thread(service.close)
-        self._write_report(driver, read_books(service.tables), mail)
+        await asyncio.to_thread(self._compare, driver, service.tables, witness, mail)
         if code != 0:
             self.report.differences.append(f"the last life ended with exit code {code}")
         self.report.seconds = time.monotonic() - began
         return self.report
 
-    async def _one_life(self, service: Service, driver: Driver) -> None:
+    async def _one_life(self, service: Service, driver: Driver, mail: SubmissionServer) -> None:
         started = time.monotonic()
         self._let_register(driver)
         await asyncio.to_thread(service.start)
@@ -163,13 +169,19 @@ class ServiceKills(KillRun):
         else:
             await asyncio.to_thread(service.wait_until_ready)
             self._starts_s.append(time.monotonic() - started)
-            await asyncio.sleep(self._chance.uniform(*LIFE_S))
+            await self._live(driver, mail)
         if not service.alive:
             self.report.differences.append(f"life {self.report.kills} ended by itself:\n{service.text}")
         await asyncio.to_thread(service.kill)
         self.report.kills += 1
         self._look_at_log(service)
 
-    async def _come_to_rest(self, service: Service) -> None:
-        await asyncio.to_thread(come_to_rest, service, REST_TIMEOUT_S)
-        self._look_at_log(service)
+
+def _observed(service: Service) -> Witness:
+    """Let the tables be made, and a witness of every move be put into them while no process owns the file."""
+    service.start()
+    service.wait_until_ready()
+    assert 0 == service.stop(), service.text
+    witness = Witness(service.tables)
+    witness.begin()
+    return witness

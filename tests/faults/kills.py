@@ -10,7 +10,8 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 
-from tests.faults.killing import Report, ServiceKills
+from tests.faults.kill_report import Report
+from tests.faults.killing import ServiceKills
 from tests.faults.postgresql.killing import WorkerKills
 from tests.support.installation import new_database
 from tests.support.postgresql import cluster
@@ -22,7 +23,7 @@ def main(options: argparse.Namespace) -> int:
     sys.stdout.flush()
     with tempfile.TemporaryDirectory(prefix="gatepost-faults-") as folder:
         run = _on_postgresql if options.database == "postgresql" else _on_sqlite
-        report = run(Path(folder), options.kills, options.seed)
+        report = run(Path(folder), options.kills, options.seed, options.acknowledged)
     sys.stdout.write(f"{report}\n")
     for difference in report.differences:
         sys.stdout.write(f"  {difference}\n")
@@ -31,13 +32,14 @@ def main(options: argparse.Namespace) -> int:
     return 1 if report.differences else 0
 
 
-def _on_sqlite(folder: Path, kills: int, seed: int) -> Report:
-    return asyncio.run(ServiceKills(folder, kills=kills, seed=seed).run())
+def _on_sqlite(folder: Path, kills: int, seed: int, acknowledged: int) -> Report:
+    return asyncio.run(ServiceKills(folder, kills=kills, seed=seed, acknowledged=acknowledged).run())
 
 
-def _on_postgresql(folder: Path, kills: int, seed: int) -> Report:
+def _on_postgresql(folder: Path, kills: int, seed: int, acknowledged: int) -> Report:
     with cluster(durable=True) as server:
-        return asyncio.run(WorkerKills(folder, new_database(server), kills=kills, seed=seed).run())
+        run = WorkerKills(folder, new_database(server), kills=kills, seed=seed, acknowledged=acknowledged)
+        return asyncio.run(run.run())
 
 
 def _counts(report: Report) -> dict[str, object]:

@@ -6,20 +6,18 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from gatepost.testing import SubmissionServer
+from tests.faults.kill_report import Report
 from tests.faults.killing import (
     CLIENTS,
     KILLED_DURING_START,
-    LIFE_S,
     MAIL_SERVER_DELAY_S,
     REST_TIMEOUT_S,
     START_S,
     KillRun,
-    Report,
 )
 from tests.faults.rest import come_to_rest
 from tests.support.driver import Driver
 from tests.support.installation import Installation
-from tests.support.ledgers import read_books
 from tests.support.programs import Program
 from tests.support.tables import PostgresqlTables
 from tests.support.witness import Witness
@@ -35,14 +33,14 @@ _DEADLOCKS = "SELECT deadlocks FROM pg_stat_database WHERE datname = current_dat
 class WorkerKills(KillRun):
     """Two workers, two front ends, one mail server, one driver."""
 
-    def __init__(self, folder: Path, tables: PostgresqlTables, *, kills: int, seed: int) -> None:
-        super().__init__(folder, kills=kills, seed=seed)
+    def __init__(self, folder: Path, tables: PostgresqlTables, *, kills: int, seed: int, acknowledged: int = 0) -> None:
+        super().__init__(folder, kills=kills, seed=seed, acknowledged=acknowledged)
         self._tables = tables
         self._killed: set[str] = set()
 
     async def run(self) -> Report:
         """Kill, restart at once, come to rest, compare."""
-        began = time.monotonic()
+        self._began_at = began = time.monotonic()
         with SubmissionServer.in_thread(delay_s=MAIL_SERVER_DELAY_S) as mail:
             installation = Installation(
                 self._folder,
@@ -57,26 +55,27 @@ class WorkerKills(KillRun):
                 await asyncio.to_thread(installation.start)
                 witness = Witness(self._tables)
                 await asyncio.to_thread(witness.begin)
-                driver = await self._kill_under_load(installation)
+                driver = await self._kill_under_load(installation, mail)
+                self.report.seconds_killing = time.monotonic() - began
                 await asyncio.to_thread(self._come_to_rest, installation)
                 await self._try_links(installation.ports[0], mail)
                 code = await asyncio.to_thread(installation.stop)
             finally:
                 await asyncio.to_thread(installation.close)
-        self._write_report(driver, await asyncio.to_thread(read_books, self._tables), mail)
+        await asyncio.to_thread(self._compare, driver, self._tables, witness, mail)
         self.report.differences += await asyncio.to_thread(list, self._look_within(witness))
         if code != 0:
             self.report.differences.append(f"a program ended with exit code {code}")
         self.report.seconds = time.monotonic() - began
         return self.report
 
-    async def _kill_under_load(self, installation: Installation) -> Driver:
+    async def _kill_under_load(self, installation: Installation, mail: SubmissionServer) -> Driver:
         driver = Driver(*installation.ports, clients=CLIENTS, seed=self.report.seed)
         driving = asyncio.create_task(driver.run())
         try:
-            for _ in range(self._kills):
+            while self._goes_on(driver):
                 self._let_register(driver)
-                await self._kill_a_worker(installation, self._chance.choice(installation.workers))
+                await self._kill_a_worker(installation, driver, mail)
                 if self._chance.random() < FRONT_KILLED:
                     await asyncio.to_thread(self._kill, self._chance.choice(installation.fronts))
                     self.report.fronts_killed += 1
@@ -86,13 +85,14 @@ class WorkerKills(KillRun):
             await driving
         return driver
 
-    async def _kill_a_worker(self, installation: Installation, worker: Program) -> None:
+    async def _kill_a_worker(self, installation: Installation, driver: Driver, mail: SubmissionServer) -> None:
+        worker = self._chance.choice(installation.workers)
         if self._chance.random() < KILLED_DURING_START and not _has_begun(worker):
             self.report.kills_during_start += 1
             await asyncio.sleep(self._chance.uniform(*START_S))  # the random moment itself; nothing is waited for
         else:
             await asyncio.to_thread(worker.wait_for_log, "service_started")
-            await asyncio.sleep(self._chance.uniform(*LIFE_S))
+            await self._live(driver, mail)
         await asyncio.to_thread(self._kill, worker)
         self.report.kills += 1
         if self._chance.random() < TAKEN_OVER_AT_ONCE:
@@ -116,7 +116,6 @@ class WorkerKills(KillRun):
 
     def _look_within(self, witness: Witness) -> Iterator[str]:
         """What only PostgreSQL itself can tell."""
-        yield from witness.wrong()
         for owner in witness.held_for_dead():
             if owner.split(":")[1] not in self._killed:
                 yield f"{owner} lived, and its messages were taken over"
