@@ -106,7 +106,9 @@ class Heartbeat:
             dead, found = await self._desk.database.write(work)
             self._tell(dead)
             if found.count:
-                self._desk.events.emit(MessagesRecovered(due_again=found.due_again, unknown=found.unknown))
+                self._desk.events.emit(
+                    MessagesRecovered(due_again=found.due_again, unknown=found.unknown, held=found.held)
+                )
             if found.count < RECOVERED_AT_ONCE:
                 return
 

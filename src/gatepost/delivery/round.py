@@ -5,9 +5,10 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
+from gatepost.delivery.alone import Turn
 from gatepost.delivery.outcome_events import attempt_event
 from gatepost.events import MessageEvent
-from gatepost.outbox.claim import Claimed, Skip, allow_copies, claim
+from gatepost.outbox.claim import Claimed, Skip, allow_copies, claim, claim_suspect, suspect_is_due
 from gatepost.outbox.lifecycle import State
 from gatepost.outbox.settle import Verdict, settle
 
@@ -21,6 +22,7 @@ class Round:
 
     ready: list[tuple[Claimed, Mapping[str, str]]]
     settled: list[MessageEvent]
+    suspect: bool = False  # a message that is tried alone was due: it is this, or nothing was claimed because of it
 
     @property
     def size(self) -> int:
@@ -33,6 +35,7 @@ class Look:
 
     Args:
         copies: also make those due again that the server may have taken.
+        turn: whose turn it is; not NOBODY's.
     """
 
     prepare: Prepare
@@ -41,12 +44,21 @@ class Look:
     now_ms: int
     while_alive: bool
     copies: bool
+    turn: Turn = Turn.OTHERS
 
     def __call__(self, tx: Connection) -> Round:
-        found = Round([], [])
         if self.copies:
             allow_copies(tx, self.now_ms)
+        if self.turn is Turn.ASK and suspect_is_due(tx, self.now_ms):
+            return Round([], [], suspect=True)
+        if self.turn is Turn.SUSPECT:
+            suspects = claim_suspect(tx, owner=self.owner, now_ms=self.now_ms, while_alive=self.while_alive)
+            if suspects:
+                return self._prepared(tx, suspects, Round([], [], suspect=True))
         claimed = claim(tx, owner=self.owner, limit=self.free, now_ms=self.now_ms, while_alive=self.while_alive)
+        return self._prepared(tx, claimed, Round([], []))
+
+    def _prepared(self, tx: Connection, claimed: Sequence[Claimed], found: Round) -> Round:
         in_time = [one for one in claimed if one.expires_at > self.now_ms]
         for one in claimed:
             if one.expires_at <= self.now_ms:

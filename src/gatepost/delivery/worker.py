@@ -13,6 +13,7 @@ from sqlalchemy import Connection
 
 from gatepost.delivery.attempt import Attempt, Desk
 from gatepost.delivery.batch import Settling
+from gatepost.delivery.claiming import Claiming
 from gatepost.delivery.commits import MAX_UNSETTLED, Commits
 from gatepost.delivery.heartbeat import Heartbeat
 from gatepost.delivery.ring import Ring
@@ -26,7 +27,6 @@ from gatepost.signals import StopSign
 
 POLL_S = 1.0
 POLL_JITTER = 0.2  # many workers on one database must not look all at the same moment
-COPIES_EVERY_S = 1.0
 AFTER_FAILURE_S = 1.0
 CHORES_EVERY_S = 600.0
 
@@ -54,7 +54,7 @@ class Worker:
     ) -> None:
         self._desk = desk
         self._ring = ring
-        self._prepare = prepare
+        self._next_claim = Claiming(desk, prepare, owner)
         self._owner = owner
         self._slots = slots
         self._chores = chores
@@ -62,7 +62,6 @@ class Worker:
         self._heartbeat_s = heartbeat_s
         self._heartbeat = Heartbeat(desk, owner=owner, slots=slots, every_s=heartbeat_s, revived=ring.ring)
         self._chores_done = float("-inf")
-        self._copies_at = float("-inf")
         self._commits = Commits(desk.database, desk.clock, desk.events, look=self._look, answered=self._answered)
         self._under_way: dict[Attempt, asyncio.Task[None]] = {}  # until there is a reply
         self._open: set[Attempt] = set()  # until it is durable what they came to
@@ -147,20 +146,12 @@ class Worker:
     def _look(self) -> Look | None:
         """What to claim in the commit that begins now."""
         free = min(self._slots - len(self._under_way), self._slots + MAX_UNSETTLED - len(self._open))
-        free = min(free, self._desk.transport.room())
-        if not self._wanted or free <= 0 or self._stopping:
+        if not self._wanted or self._stopping:
             return None
-        self._wanted = False
-        self._claiming = Look(
-            prepare=self._prepare,
-            owner=self._owner,
-            free=free,
-            now_ms=self._desk.clock.now_ms(),
-            while_alive=self._desk.database.shared,
-            # Their delays are counted in half minutes: looking for them in every claim would cost more than the claim.
-            copies=self._desk.clock.monotonic() >= self._copies_at,
-        )
-        return self._claiming
+        if (look := self._next_claim.next(free, idle=not self._open)) is not None:
+            self._wanted = False
+            self._claiming = look
+        return look
 
     def _answered(self, found: Round | Exception) -> None:
         look, self._claiming = self._claiming, None
@@ -168,11 +159,9 @@ class Worker:
             self._claim_error = found
             self._ring.ring()
             return
-        if look is not None and look.copies:
-            self._copies_at = self._desk.clock.monotonic() + COPIES_EVERY_S
         self._begin(found)
-        if look is not None and found.size == look.free:
-            self._wanted = True  # a full hand may have left something
+        if look is not None and self._next_claim.answered(look, found):
+            self._wanted = True
         if self._may_have_strays():
             self._wanted = False
             self._ring.ring()

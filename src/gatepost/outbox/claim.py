@@ -14,7 +14,7 @@ from gatepost.database.batch import in_batch
 from gatepost.database.prepared import Prepared
 from gatepost.mail.draft import IfUnknown, Priority
 from gatepost.outbox.lifecycle import State
-from gatepost.outbox.tables import IS_UNKNOWN_AND_DUE_LATER, IS_WAITING_TOGETHER, messages
+from gatepost.outbox.tables import IS_UNKNOWN_AND_DUE_LATER, IS_WAITING_ALONE, IS_WAITING_TOGETHER, messages
 from gatepost.outbox.workers import IS_ALIVE
 
 COPIES_AT_ONCE = 500
@@ -41,6 +41,8 @@ class Claimed:
     if_unknown: IfUnknown
     created_at: int
     expires_at: int
+    recipient_domain: str = ""
+    deaths: int = 0
 
 
 @dataclass(frozen=True)
@@ -68,6 +70,8 @@ CLAIM_COLUMNS = (
     messages.c.if_unknown,
     messages.c.created_at,
     messages.c.expires_at,
+    messages.c.recipient_domain,
+    messages.c.deaths,
 )
 
 # One priority at a time: over all of them the index would walk through every message that is not due yet.
@@ -80,6 +84,13 @@ _DUE = (
     )
     .order_by(messages.c.due_at)
     .limit(bindparam("at_most"))
+)
+# One that may be what kills the process.
+_DUE_ALONE = (
+    select(messages.c.id)
+    .where(IS_WAITING_ALONE, messages.c.due_at <= bindparam("now_ms"))
+    .order_by(messages.c.due_at)
+    .limit(1)
 )
 
 
@@ -100,6 +111,9 @@ def _claim_of(due: Select[tuple[uuid.UUID]]) -> ReturningUpdate[Any]:
 
 _CLAIM = Prepared(_claim_of(_DUE))
 _CLAIM_WHILE_ALIVE = Prepared(_claim_of(_DUE.where(IS_ALIVE)))
+_CLAIM_ALONE = Prepared(_claim_of(_DUE_ALONE))
+_CLAIM_ALONE_WHILE_ALIVE = Prepared(_claim_of(_DUE_ALONE.where(IS_ALIVE)))
+_SUSPECT_IS_DUE = Prepared(_DUE_ALONE)
 _COPY_IS_DUE = and_(IS_UNKNOWN_AND_DUE_LATER, messages.c.due_at <= bindparam("now_ms"))
 _FEW_COPIES = select(messages.c.id).where(_COPY_IS_DUE).order_by(messages.c.due_at).limit(COPIES_AT_ONCE)
 _TOO_LATE = messages.c.expires_at <= bindparam("now_ms")
@@ -141,10 +155,24 @@ def claim(tx: Connection, *, owner: str, limit: int, now_ms: int, while_alive: b
     return claimed
 
 
+def suspect_is_due(tx: Connection, now_ms: int) -> bool:
+    """Whether a message waits that must be tried alone, because its process died too often while it was in flight."""
+    return _SUSPECT_IS_DUE.run(tx, {"now_ms": now_ms}).first() is not None
+
+
+def claim_suspect(tx: Connection, *, owner: str, now_ms: int, while_alive: bool) -> list[Claimed]:
+    """Claim one message that must be tried alone, the one that waits longest; see `claim` for the arguments.
+
+    The claimer has nothing in flight, and claims nothing until this one is settled.
+    """
+    statement = _CLAIM_ALONE_WHILE_ALIVE if while_alive else _CLAIM_ALONE
+    return [as_claimed(row) for row in statement.run(tx, {"by": owner, "now_ms": now_ms})]
+
+
 def as_claimed(row: Sequence[Any]) -> Claimed:
     """Read a row that begins with CLAIM_COLUMNS, as the database has them or as SQLAlchemy gives them."""
     row_id, owner, number, attempts, unknowns, template, locale, recipient, values, message_id, *others = row
-    account_id, token_id, request_id, priority, if_unknown, created_at, expires_at = others[:7]
+    account_id, token_id, request_id, priority, if_unknown, created_at, expires_at, domain, deaths = others[:9]
     return Claimed(
         id=_uuid(row_id),
         owner=owner,
@@ -163,6 +191,8 @@ def as_claimed(row: Sequence[Any]) -> Claimed:
         if_unknown=IfUnknown(if_unknown),
         created_at=created_at,
         expires_at=expires_at,
+        recipient_domain=domain or "",
+        deaths=deaths,
     )
 
 

@@ -1,17 +1,20 @@
-"""Messages whose worker is gone: given back by itself at a stop, or recovered after its death."""
+"""Messages whose worker is gone: given back by itself at a stop, or recovered after its death.
+
+One of them may be what kills the process. It is found by counting: see `_guilty`.
+"""
 
 import uuid
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, exists, select
+from sqlalchemy import Connection, Row, bindparam, exists, func, select, update
 
 from gatepost.mail.draft import IfUnknown
 from gatepost.outbox.claim import CLAIM_COLUMNS, as_claimed
 from gatepost.outbox.lifecycle import State
 from gatepost.outbox.settle import Try, Verdict, settle
-from gatepost.outbox.tables import IS_IN_FLIGHT, messages, workers
+from gatepost.outbox.tables import HELD_AT, IS_IN_FLIGHT, SUSPECTED_AT, messages, workers
 from gatepost.outbox.unknown import perhaps_taken
 
 RECOVERED_AT_ONCE = 500
@@ -27,18 +30,27 @@ _STILL_THERE = select(workers.c.owner).where(workers.c.owner.in_(bindparam("of_o
 _OF_OWNER = (IS_IN_FLIGHT, messages.c.owner == bindparam("of_owner"))
 _OWN = select(messages.c.id).where(*_OF_OWNER)
 _OWN_AMONG = _IN_FLIGHT.where(*_OF_OWNER, messages.c.id.in_(bindparam("of_ids", expanding=True)))
+_IN_FLIGHT_EACH = (
+    select(messages.c.owner, func.count())
+    .where(IS_IN_FLIGHT, messages.c.owner.in_(bindparam("of_owners", expanding=True)))
+    .group_by(messages.c.owner)
+)
+_DIED = (
+    update(messages).where(messages.c.id.in_(bindparam("of_ids", expanding=True))).values(deaths=messages.c.deaths + 1)
+)
 
 
 @dataclass(frozen=True)
 class Recovered:
-    """What nobody worked on any more: how many are due again, how many may have been taken."""
+    """What nobody worked on any more: how many are due again, may have been taken, are held as what kills us."""
 
     due_again: int
     unknown: int
+    held: int = 0
 
     @property
     def count(self) -> int:
-        return self.due_again + self.unknown
+        return self.due_again + self.unknown + self.held
 
 
 def given_back(now_ms: int, reason: str) -> Verdict:
@@ -49,7 +61,8 @@ def given_back(now_ms: int, reason: str) -> Verdict:
 def recover(tx: Connection, now_ms: int) -> Recovered:
     """Settle up to RECOVERED_AT_ONCE messages in flight whose owner is not in `workers` (any more).
 
-    `sending` was certainly not handed over and is due at once; `committing` may have been, its policy decides.
+    `sending` was certainly not handed over and is due at once, unless it is found to be what kills the process;
+    `committing` may have been handed over, its policy decides.
     """
     rows = tx.execute(_NOBODYS).all()
     if not rows:
@@ -58,7 +71,8 @@ def recover(tx: Connection, now_ms: int) -> Recovered:
     # after the first look.
     owners = sorted({row.owner for row in rows})
     alive = set(tx.execute(_STILL_THERE, {"of_owners": owners}).scalars())
-    return _settle_all(tx, (row for row in rows if row.owner not in alive), now_ms)
+    lost = [row for row in rows if row.owner not in alive]
+    return _settle_all(tx, lost, now_ms, _guilty(tx, lost))
 
 
 def recover_strays(tx: Connection, owner: str, at_work: Collection[uuid.UUID], now_ms: int) -> Recovered:
@@ -77,15 +91,40 @@ def recover_strays(tx: Connection, owner: str, at_work: Collection[uuid.UUID], n
     return _settle_all(tx, rows, now_ms)
 
 
-def _settle_all(tx: Connection, rows: Iterable[Row[*tuple[Any, ...]]], now_ms: int) -> Recovered:
-    due_again = unknown = 0
+def _guilty(tx: Connection, lost: Sequence[Row[*tuple[Any, ...]]]) -> set[uuid.UUID]:
+    """Count this death against what was in flight, and return which messages are now held for it.
+
+    Up to SUSPECTED_AT against everything in `sending`: one of them did it, or none, as when somebody killed the
+    process. From then on a message is tried alone, and only deaths alone in flight count: those prove something.
+    """
+    owners = sorted({row.owner for row in lost if row.state == State.SENDING})
+    if not owners:
+        return set()
+    in_flight = {owner: count for owner, count in tx.execute(_IN_FLIGHT_EACH, {"of_owners": owners})}
+    dying = [
+        row
+        for row in lost
+        if row.state == State.SENDING and (row.deaths < SUSPECTED_AT or in_flight.get(row.owner) == 1)
+    ]
+    if dying:
+        tx.execute(_DIED, {"of_ids": [row.id for row in dying]})
+    return {row.id for row in dying if row.deaths + 1 >= HELD_AT}
+
+
+def _settle_all(
+    tx: Connection, rows: Iterable[Row[*tuple[Any, ...]]], now_ms: int, guilty: Collection[uuid.UUID] = ()
+) -> Recovered:
+    due_again = unknown = held = 0
     for row in rows:
         tried = Try(outcome="worker_died", started_at=row.started_at)
-        if row.state == State.SENDING:
+        if row.id in guilty:
+            verdict = Verdict(state=State.HELD, reason="kills_process", counted=False)
+            held += 1
+        elif row.state == State.SENDING:
             verdict = given_back(now_ms, "worker_died")
             due_again += 1
         else:
             verdict = perhaps_taken(IfUnknown(row.if_unknown), row.unknowns, now_ms, "worker_died")
             unknown += 1
         settle(tx, as_claimed(row), verdict, tried, now_ms)
-    return Recovered(due_again, unknown)
+    return Recovered(due_again, unknown, held)
