@@ -14,7 +14,8 @@ from tests.support.driver import Driver
 from tests.support.installation import new_database
 from tests.support.ledgers import Books, differences, read_books
 from tests.support.postgresql import Cluster, run_apart
-from tests.support.tables import PostgresqlTables
+from tests.support.tables import PostgresqlTables, SqliteTables
+from tests.support.template import place_witnessed_file
 from tests.support.witness import LEGAL, Witness
 
 CLIENTS = 8
@@ -107,14 +108,13 @@ class Rig:
 
     def start(self, system: System) -> Witness:
         """Start a system for the first time, with a witness of every move of every message."""
-        system.start()
-        if self.database == "sqlite":  # only while nothing runs may somebody else write to the file
-            assert 0 == system.stop(), system.text
-        witness = Witness(system.tables)
-        witness.begin()
-        self._witnesses[id(system)] = witness
-        if self.database == "sqlite":
+        self._witnesses[id(system)] = witness = Witness(system.tables)
+        if isinstance(system.tables, SqliteTables):  # only while nothing runs may somebody else write to the file
+            place_witnessed_file(system.tables.path)
             system.start()
+        else:
+            system.start()
+            witness.begin()
         return witness
 
     @contextlib.asynccontextmanager
