@@ -5,7 +5,10 @@ import shutil
 import subprocess
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal
+
+from tests.support.debian import unpacked
 
 if TYPE_CHECKING:
     from tests.faults.rig import Rig
@@ -103,10 +106,10 @@ PRLIMIT = Need("prlimit", lambda: shutil.which("prlimit") is not None)
 FAKETIME = Need("libfaketime", lambda: faketime_library() is not None)
 
 
-def faketime_library() -> str | None:
-    """Where libfaketime lies, if it is installed."""
-    places = ("/usr/lib/x86_64-linux-gnu/faketime", "/usr/lib/aarch64-linux-gnu/faketime", "/usr/lib/faketime")
-    return next((f"{place}/libfaketime.so.1" for place in places if os.path.exists(f"{place}/libfaketime.so.1")), None)
+def faketime_library() -> Path | None:
+    """Where libfaketime lies: Debian's package, unpacked."""
+    root = unpacked("libfaketime")
+    return None if root is None else next(root.glob("**/libfaketimeMT.so.1"), None)
 
 
 def cgroup(controller: str) -> Need:

@@ -13,7 +13,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from multiprocessing.reduction import DupFd
 from pathlib import Path
 from typing import Any, Protocol
@@ -51,10 +51,18 @@ def environment(settings: Mapping[str, str]) -> dict[str, str]:
 class FromShell:
     """A child made by exec, as `./run serve` makes it."""
 
-    def __init__(self, arguments: Sequence[str], settings: Mapping[str, str], folder: Path, output: int) -> None:
+    def __init__(
+        self,
+        arguments: Sequence[str],
+        settings: Mapping[str, str],
+        folder: Path,
+        output: int,
+        environ: Mapping[str, str] | None = None,
+    ) -> None:
         command = [str(Path(sys.executable).with_name("gatepost")), *arguments]
+        env = {**environment(settings), **(environ or {})}
         self._process = subprocess.Popen(
-            command, env=environment(settings), cwd=folder, stdin=subprocess.DEVNULL, stdout=output, stderr=output
+            command, env=env, cwd=folder, stdin=subprocess.DEVNULL, stdout=output, stderr=output
         )
         self.pid = self._process.pid
 
@@ -78,8 +86,9 @@ class Forked:
         folder: Path,
         output: int,
         loop_watch: Path | None = None,
+        hook: Callable[[], None] | None = None,
     ) -> None:
-        given = (arguments, environment(settings), str(folder), DupFd(output), loop_watch)
+        given = (arguments, environment(settings), str(folder), DupFd(output), loop_watch, hook)
         self._process = _FORKS.Process(target=_become_gatepost, args=given, daemon=True)
         with _ASKING:
             self._process.start()
@@ -107,7 +116,12 @@ def end_at_once(pid: int) -> None:
 
 
 def _become_gatepost(
-    arguments: Sequence[str], environ: Mapping[str, str], folder: str, output: Any, loop_watch: Path | None
+    arguments: Sequence[str],
+    environ: Mapping[str, str],
+    folder: str,
+    output: Any,
+    loop_watch: Path | None,
+    hook: Callable[[], None] | None,
 ) -> None:
     written_to = output.detach()
     os.dup2(written_to, 1)
@@ -119,6 +133,8 @@ def _become_gatepost(
     sys.argv = ["gatepost", *arguments]
     if loop_watch is not None:
         LoopWatch(loop_watch).install()
+    if hook is not None:
+        hook()
     try:
         main()
     finally:

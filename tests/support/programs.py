@@ -6,8 +6,7 @@ import os
 import signal
 import threading
 from collections import deque
-from collections.abc import Iterator, Sequence
-from functools import partial
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +31,11 @@ class Program:
         folder: where it runs.
         from_shell: start it by exec as a shell does, instead of quickly.
         loop_report: measure how long its event loop is held, and write that here.
+
+    Attributes:
+        environ: more of its environment, from the next start on; only for one started from a shell.
+        written_to: a descriptor its output goes to instead of to us, from the next start on.
+        hook: called in the next process before anything else; only for one that is not started from a shell.
     """
 
     def __init__(
@@ -46,7 +50,11 @@ class Program:
         self.folder = folder
         self.settings = settings
         self._arguments = list(arguments)
-        self._make = FromShell if from_shell else partial(Forked, loop_watch=loop_report)
+        self.environ: dict[str, str] = {}
+        self.written_to: int | None = None
+        self.hook: Callable[[], None] | None = None
+        self._from_shell = from_shell
+        self._loop_report = loop_report
         self._process: Process | None = None
         self._output = Output()
 
@@ -76,7 +84,12 @@ class Program:
         assert not self.alive, "one process at a time"
         self._output = Output()
         with self._output.written_by_child() as output:
-            self._process = self._make(self._arguments, self.settings, self.folder, output)
+            self._process = self._make(output if self.written_to is None else self.written_to)
+
+    def _make(self, output: int) -> Process:
+        if self._from_shell:
+            return FromShell(self._arguments, self.settings, self.folder, output, self.environ)
+        return Forked(self._arguments, self.settings, self.folder, output, self._loop_report, self.hook)
 
     def send(self, number: int) -> None:
         """Send a signal and return at once."""
