@@ -5,6 +5,7 @@ import secrets
 import socket
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -27,6 +28,7 @@ from gatepost.mail.address import parse_address
 from gatepost.mail.templates import Templates
 from gatepost.observe.metrics import Metrics
 from gatepost.outbox.depths import depths
+from gatepost.outbox.operate import operate
 from gatepost.outbox.prune import prune_no_account
 from gatepost.outbox.workers import living
 from gatepost.parts import (
@@ -202,6 +204,7 @@ class Gatepost:
             flows=AccountFlows.of(self.gate),
             ring=self._ring_the_bell,
             database=self._database,
+            operate=partial(operate, self.write, self.clock, self.events),
             recipient_keys=self._recipient_keys,
             mailbox=Mailbox(mailbox_folder(self.settings)) if kept_here else None,
             stopping=self._life.stopping,

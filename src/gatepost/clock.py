@@ -34,3 +34,8 @@ def iso(instant_ms: int) -> str:
     """Write an instant (milliseconds since the epoch) as RFC 3339 text in UTC, to the millisecond."""
     moment = datetime.fromtimestamp(instant_ms / 1000, UTC)
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def minute(instant_ms: int) -> str:
+    """Write the minute of an instant in a form that readers of every language understand: 2026-11-23 04:59 UTC."""
+    return iso(instant_ms)[:16].replace("T", " ") + " UTC"

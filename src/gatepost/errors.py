@@ -14,6 +14,9 @@ GatepostError
 ├── BadToken                every bad token alike (HTTP 400)
 ├── AddressTaken            only with REVEAL_ACCOUNTS (HTTP 409)
 ├── IdempotencyKeyReused    the Idempotency-Key came before with another body (HTTP 409)
+├── NoSuchMessage           there is no message with this id (HTTP 404)
+├── ActionRefused           what an operator wants does not fit what became of the message (HTTP 409)
+│   └── MessageInFlight     a worker has it at this moment: look again shortly (HTTP 409)
 ├── EnqueueRefused          a draft cannot be promised in this transaction: wrong session, database or schema
 ├── TemplateError           a template is missing, does not compile or lacks a value
 │   └── TemplateUnknown     this process has no template of that name; another may
@@ -130,6 +133,26 @@ class AddressTaken(GatepostError):
 
 class IdempotencyKeyReused(GatepostError):
     """The Idempotency-Key came before with another body; nothing was written."""
+
+
+class NoSuchMessage(GatepostError):
+    """There is no message with this id."""
+
+
+class ActionRefused(GatepostError):
+    """What an operator wants does not fit what became of the message; nothing was written.
+
+    Args:
+        text: why, and what to do instead: a sentence for a person, marked with `N_`.
+    """
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        self.text = text
+
+
+class MessageInFlight(ActionRefused):
+    """A worker has the message at this moment: what becomes of it is known shortly."""
 
 
 class EnqueueRefused(GatepostError):

@@ -7,7 +7,7 @@ from pathlib import Path
 from gatepost.accounts.keys import Keys
 from gatepost.accounts.messages import Links
 from gatepost.accounts.passwords import Passwords
-from gatepost.clock import iso
+from gatepost.clock import minute
 from gatepost.delivery.attempt import Compose
 from gatepost.events import Events
 from gatepost.mail.compose import Composer
@@ -87,11 +87,6 @@ def reset_page(settings: Settings) -> str:
     return settings.reset_url or f"{settings.public_url}/reset"
 
 
-def _when(instant_ms: int) -> str:
-    """The minute something was asked for, in a form that every language reads: 2026-11-23 04:59 UTC."""
-    return iso(instant_ms)[:16].replace("T", " ") + " UTC"
-
-
 def mailbox_folder(settings: Settings) -> Path:
     """Where the development mailbox lies."""
     return settings.data_folder / "mailbox"
@@ -122,7 +117,7 @@ def compose_with(composer: Composer) -> Compose:
             locale=claimed.locale,
             recipient=claimed.recipient,
             message_id=claimed.message_id,
-            values={"when": _when(claimed.created_at), **claimed.values, **values},
+            values={"when": minute(claimed.created_at), **claimed.values, **values},
             now_ms=now_ms,
         )
         return Envelope(composed.return_path, composed.recipient, composed.content)

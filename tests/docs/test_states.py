@@ -4,6 +4,7 @@ import ast
 
 from gatepost.accounts.throttle import Wish
 from gatepost.mail.draft import IfUnknown
+from gatepost.outbox.actions import BY_OPERATOR
 from gatepost.outbox.lifecycle import BIRTHS, MOVES, State
 from gatepost.transport.reply import Outcome, Phase
 from tests.docs.pages import REFERENCE, code_words, rows, section
@@ -23,7 +24,8 @@ def skips() -> set[str]:
 
 def reasons() -> set[str]:
     """Every reason the code can write into a message's row."""
-    found = skips() | {str(Outcome.TRANSIENT), str(Outcome.UNREACHABLE)}  # `judge` gives a deferral its outcome
+    # `judge` gives a deferral its outcome.
+    found = skips() | {str(Outcome.TRANSIENT), str(Outcome.UNREACHABLE), BY_OPERATOR}
     for name, place in (("Verdict", 1), ("perhaps_taken", 3), ("given_back", 1), ("Skip", 0), ("cancel_waiting", 2)):
         for call in calls(name):
             found |= argument(call, place, "reason")

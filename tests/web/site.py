@@ -82,6 +82,7 @@ class Site:
             ),
             "ring": self._ring,
             "database": NoDatabase(),
+            "operate": Flow(),
             "recipient_keys": lambda key: [key],
             "mailbox": None,
             "stopping": asyncio.Event(),

@@ -73,8 +73,13 @@ async def print_one(settings: Settings, id: uuid.UUID, *, as_json: bool) -> bool
     if found is None:
         return False
     if as_json:
-        attempts = [_plain(asdict(attempt)) for attempt in found.attempts]
-        print(json.dumps({"message": _plain(asdict(found.message)), "attempts": attempts}, indent=2))
+        shown = {
+            "message": _plain(asdict(found.message)),
+            "attempts": [_plain(asdict(attempt)) for attempt in found.attempts],
+            "actions": [_plain(asdict(deed)) for deed in found.actions],
+            "resent_as": [str(one) for one in found.resent_as],
+        }
+        print(json.dumps(shown, indent=2))
     else:
         _describe(found)
     return True
@@ -83,9 +88,24 @@ async def print_one(settings: Settings, id: uuid.UUID, *, as_json: bool) -> bool
 def _describe(found: MessageDetail) -> None:
     for_json = _plain(asdict(found.message))
     text.pairs((name.replace("_", " "), value) for name, value in for_json.items())
+    for one in found.resent_as:
+        text.pairs([("resent as", one)])
     if not found.attempts:
         print("\nnever tried")
-        return
+    else:
+        _describe_attempts(found)
+    if found.actions:
+        print()
+        text.columns(
+            ("action", "at", "by", "from", "to", "new message", "reason"),
+            (
+                (deed.action, iso(deed.at), deed.actor, deed.state_before, deed.state_after, deed.result, deed.reason)
+                for deed in found.actions
+            ),
+        )
+
+
+def _describe_attempts(found: MessageDetail) -> None:
     print()
     text.columns(
         ("try", "started", "phase", "outcome", "reply", "server", "took"),
@@ -116,7 +136,7 @@ def _plain(row: dict[str, Any]) -> dict[str, Any]:
 def _plain_value(name: str, value: Any) -> Any:
     if isinstance(value, uuid.UUID):
         return str(value)
-    return iso(value) if name.endswith("_at") and value is not None else value
+    return iso(value) if (name == "at" or name.endswith("_at")) and value is not None else value
 
 
 def _recipient_keys(settings: Settings, recipient: str) -> Sequence[str]:

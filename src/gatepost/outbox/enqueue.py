@@ -3,6 +3,7 @@
 import json
 import uuid
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import Connection, insert
 
@@ -36,33 +37,35 @@ def enqueue(
             nothing came and a stranger sees no difference.
         schema: PostgreSQL schema of our tables, where `tx` is a host's own transaction with another search path.
     """
+    row = new_row(draft, now_ms=now_ms, domain=domain, skip=skip)
+    tx.execute(_INSERT, row, execution_options={"schema_translate_map": {None: schema}} if schema else None)
+    return Enqueued(row["id"], skip)
+
+
+def new_row(draft: Draft, *, now_ms: int, domain: str, skip: str | None = None) -> dict[str, Any]:
+    """Make the row of a message that nobody has tried yet; see `enqueue`."""
     row_id = new_row_id()
-    tx.execute(
-        _INSERT,
-        {
-            "id": row_id,
-            "state": State.CANCELLED if skip else State.QUEUED,
-            "reason": skip,
-            "template": draft.template,
-            "locale": draft.locale,
-            "recipient": draft.recipient,
-            "recipient_key": draft.recipient_key,
-            "recipient_domain": draft.recipient_key.rpartition("@")[2] if draft.recipient else None,
-            "template_values": json.dumps(dict(draft.values), ensure_ascii=False, separators=(",", ":")),
-            "message_id": f"<{row_id.hex}@{domain}>",
-            "account_id": draft.account_id,
-            "token_id": draft.token_id,
-            "request_id": draft.request_id,
-            "priority": int(draft.priority),
-            "if_unknown": str(draft.if_unknown),
-            "created_at": now_ms,
-            "expires_at": now_ms + draft.expires_in_s * 1000,
-            "due_at": None if skip else now_ms,
-            "claim_number": 0,
-            "attempts": 0,
-            "unknowns": 0,
-            "settled_at": now_ms if skip else None,
-        },
-        execution_options={"schema_translate_map": {None: schema}} if schema else None,
-    )
-    return Enqueued(row_id, skip)
+    return {
+        "id": row_id,
+        "state": State.CANCELLED if skip else State.QUEUED,
+        "reason": skip,
+        "template": draft.template,
+        "locale": draft.locale,
+        "recipient": draft.recipient,
+        "recipient_key": draft.recipient_key,
+        "recipient_domain": draft.recipient_key.rpartition("@")[2] if draft.recipient else None,
+        "template_values": json.dumps(dict(draft.values), ensure_ascii=False, separators=(",", ":")),
+        "message_id": f"<{row_id.hex}@{domain}>",
+        "account_id": draft.account_id,
+        "token_id": draft.token_id,
+        "request_id": draft.request_id,
+        "priority": int(draft.priority),
+        "if_unknown": str(draft.if_unknown),
+        "created_at": now_ms,
+        "expires_at": now_ms + draft.expires_in_s * 1000,
+        "due_at": None if skip else now_ms,
+        "claim_number": 0,
+        "attempts": 0,
+        "unknowns": 0,
+        "settled_at": now_ms if skip else None,
+    }

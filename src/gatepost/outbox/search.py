@@ -1,4 +1,4 @@
-"""Read the outbox: pages of messages, one message with its attempts. Changes nothing."""
+"""Read the outbox: pages of messages, one message with its attempts and what was done to it. Changes nothing."""
 
 import uuid
 from collections.abc import Mapping, Sequence
@@ -15,6 +15,7 @@ from sqlalchemy import (
     union_all,
 )
 
+from gatepost.audit.trail import Deed, done_to
 from gatepost.outbox.lifecycle import UNACCEPTED, State
 from gatepost.outbox.stretch import stretch
 from gatepost.outbox.tables import WAS_MEANT_TO_GO_OUT, attempts, messages
@@ -24,7 +25,10 @@ MAX_PAGE = 200
 
 @dataclass(frozen=True)
 class MessageRow:
-    """One message as a list shows it. Instants are milliseconds since the epoch."""
+    """One message as a list shows it. Instants are milliseconds since the epoch.
+
+    `resent_from` is the message an operator had sent again as this one.
+    """
 
     id: uuid.UUID
     state: str
@@ -40,6 +44,7 @@ class MessageRow:
     expires_at: int
     due_at: int | None
     settled_at: int | None
+    resent_from: uuid.UUID | None
 
 
 @dataclass(frozen=True)
@@ -60,14 +65,22 @@ class AttemptRow:
 
 @dataclass(frozen=True)
 class MessageDetail:
-    """One message with every try."""
+    """One message with every try, what operators did to it, and the messages it was sent again as, oldest first."""
 
     message: MessageRow
     attempts: tuple[AttemptRow, ...]
+    actions: tuple[Deed, ...]
+    resent_as: tuple[uuid.UUID, ...]
 
 
 _ROW = [messages.c[name] for name in MessageRow.__dataclass_fields__]
 _TRY = [attempts.c[name] for name in AttemptRow.__dataclass_fields__]
+_RESENT_AS = (
+    select(messages.c.id)
+    .where(messages.c.resent_from == bindparam("of_id"))
+    .order_by(messages.c.id.desc())
+    .limit(MAX_PAGE)
+)
 _NOTHING = literal_column("''", Text)
 # Made once: every registration asks it.
 _LATEST = (
@@ -124,13 +137,25 @@ def page(
 
 def find(connection: Connection, message_id: uuid.UUID) -> MessageDetail | None:
     """Return one message with its attempts in order, or None."""
-    row = connection.execute(select(*_ROW).where(messages.c.id == message_id)).one_or_none()
-    if row is None:
+    message = find_row(connection, message_id)
+    if message is None:
         return None
     tries = connection.execute(
         select(*_TRY).where(attempts.c.message == message_id).order_by(attempts.c.claim_number)
     ).all()
-    return MessageDetail(MessageRow(**row._mapping), tuple(AttemptRow(**one._mapping) for one in tries))
+    copies = connection.execute(_RESENT_AS, {"of_id": message_id}).scalars()
+    return MessageDetail(
+        message,
+        tuple(AttemptRow(**one._mapping) for one in tries),
+        done_to(connection, message_id),
+        tuple(copies)[::-1],
+    )
+
+
+def find_row(connection: Connection, message_id: uuid.UUID) -> MessageRow | None:
+    """Return one message alone, or None."""
+    row = connection.execute(select(*_ROW).where(messages.c.id == message_id)).one_or_none()
+    return None if row is None else MessageRow(**row._mapping)
 
 
 def latest(connection: Connection, account_id: uuid.UUID, template: str) -> RowMapping | None:

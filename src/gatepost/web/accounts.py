@@ -1,11 +1,10 @@
 """The JSON routes of the account flows. Each reads its body, calls one flow and rings after the answer."""
 
 import uuid
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 from fastapi import APIRouter, BackgroundTasks, Response
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictStr
-from pydantic_core import PydanticCustomError
+from pydantic import BaseModel, ConfigDict, Field
 
 from gatepost.accounts.account import Account
 from gatepost.accounts.verification import ChoosePassword
@@ -16,18 +15,7 @@ from gatepost.web.languages import PreferredLocale
 from gatepost.web.problems import documented
 from gatepost.web.route import route_class_for
 from gatepost.web.security import RequestId
-
-
-def _whole(text: str) -> str:
-    """Refuse half a surrogate pair: JSON can write one, but no encoding can."""
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        raise PydanticCustomError("string_unicode", "lone surrogate") from None
-    return text
-
-
-Text = Annotated[StrictStr, AfterValidator(_whole)]
+from gatepost.web.text import Text
 
 
 class _Body(BaseModel):

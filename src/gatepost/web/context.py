@@ -1,12 +1,16 @@
 """What every route of ours needs, handed in once by the composition root. No global objects."""
 
+import uuid
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
+from gatepost.audit.trail import Signature
 from gatepost.clock import Clock
 from gatepost.database.connection import Work
 from gatepost.events import Events
+from gatepost.outbox.actions import Action
+from gatepost.outbox.operate import Acted
 from gatepost.settings import Settings
 from gatepost.transport.folder import Mailbox
 from gatepost.web.flows import AccountFlows
@@ -30,6 +34,12 @@ class Reader(Protocol):
         ...
 
 
+class Operate(Protocol):
+    """Does to one message what an operator wants, and wakes the worker; see `gatepost.outbox.operate.act`."""
+
+    async def __call__(self, action: Action, message_id: uuid.UUID, by: Signature) -> Acted: ...
+
+
 @dataclass(frozen=True, kw_only=True)
 class WebContext:
     """One Gatepost as the web sees it. The callables may refuse with NotStarted while the lifespan does not run.
@@ -41,6 +51,7 @@ class WebContext:
         flows: the account flows, bound to their gate.
         ring: wakes the worker; runs after the answer, as a background task.
         database: reads for the message list.
+        operate: holds, releases, cancels and resends a message.
         recipient_keys: every key under which messages to an address, as typed, may stand in the outbox.
         mailbox: the development mailbox; None where mail goes to a server.
         stopping: set when the process begins to stop; open streams end.
@@ -55,6 +66,7 @@ class WebContext:
     flows: AccountFlows
     ring: Callable[[], Awaitable[None]]
     database: Reader
+    operate: Operate
     recipient_keys: Callable[[str], Sequence[str]]
     mailbox: Mailbox | None
     stopping: Stopping

@@ -1,4 +1,4 @@
-"""GET /mail/messages and /mail/messages/{id}: what became of every message, for operators. Reads only."""
+"""/mail/messages: what became of every message, and what an operator may do about one."""
 
 import uuid
 from dataclasses import asdict
@@ -6,23 +6,30 @@ from functools import partial
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict, Field
 
+from gatepost.audit.trail import Signature, clean_reason
 from gatepost.clock import iso
-from gatepost.errors import N_
 from gatepost.outbox import search
+from gatepost.outbox.actions import Action
 from gatepost.outbox.lifecycle import State
 from gatepost.outbox.search import AttemptRow, MessageRow
 from gatepost.web.access import operators_only
 from gatepost.web.context import WebContext
-from gatepost.web.problems import documented, refused
+from gatepost.web.problems import NO_SUCH_MESSAGE, documented, refused
 from gatepost.web.route import route_class_for
+from gatepost.web.security import RequestId
+from gatepost.web.text import Text
 
+ACTOR = "admin token"
 _STORABLE = r"^[^\x00]*$"  # PostgreSQL answers NUL with an error
 
 
 class MessageBody(BaseModel):
-    """One message. Instants are RFC 3339 in UTC; `recipient` is null for an address nobody has an account for."""
+    """One message. Instants are RFC 3339 in UTC; `recipient` is null for an address nobody has an account for.
+
+    `resent_from` is the message an operator had sent again as this one.
+    """
 
     id: uuid.UUID
     state: State
@@ -38,6 +45,7 @@ class MessageBody(BaseModel):
     expires_at: str
     due_at: str | None
     settled_at: str | None
+    resent_from: uuid.UUID | None
 
 
 class AttemptBody(BaseModel):
@@ -62,11 +70,43 @@ class MessagePage(BaseModel):
     next: uuid.UUID | None
 
 
+class DeedBody(BaseModel):
+    """One thing an operator did; `result` is the message that came of a resend."""
+
+    at: str
+    actor: str
+    action: str
+    result: uuid.UUID | None
+    state_before: str | None
+    state_after: str | None
+    reason: str | None
+    request_id: str | None
+
+
 class MessageWithAttempts(BaseModel):
-    """One message with every try."""
+    """One message with every try, what operators did to it, and the messages it was sent again as."""
 
     message: MessageBody
     attempts: list[AttemptBody]
+    actions: list[DeedBody]
+    resent_as: list[uuid.UUID]
+
+
+class WishBody(BaseModel):
+    """Why; kept beside what was done. May be left out, and so may the whole body."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    reason: Text | None = Field(None, examples=["the person asked for it on the phone"])
+
+
+class OneMessage(BaseModel):
+    """The message as it is now; after a resend the new one, whose `resent_from` is the old one."""
+
+    message: MessageBody
+
+
+_NO_WISH = WishBody(reason=None)
 
 
 def messages_router(context: WebContext) -> APIRouter:
@@ -107,10 +147,45 @@ def messages_router(context: WebContext) -> APIRouter:
         """Everything known about one message; what it said is not kept."""
         found = await context.database.read(partial(search.find, message_id=id))
         if found is None:
-            raise refused("not_found", detail=N_("There is no message with this id."))
-        return MessageWithAttempts(message=_message(found.message), attempts=[_attempt(one) for one in found.attempts])
+            raise refused("not_found", detail=NO_SUCH_MESSAGE)
+        return MessageWithAttempts(
+            message=_message(found.message),
+            attempts=[_attempt(one) for one in found.attempts],
+            actions=[DeedBody.model_validate(_with_text_instants(asdict(one))) for one in found.actions],
+            resent_as=list(found.resent_as),
+        )
 
+    for action in Action:
+        _add_action(router, context, action)
     return router
+
+
+_SUMMARIES = {
+    Action.HOLD: "Stop a message that waits",
+    Action.RELEASE: "Let a held message go out now",
+    Action.CANCEL: "Stop a message, or its further copies, for good",
+    Action.RESEND: "Send what went out, or failed, once more as a new message",
+}
+
+
+def _add_action(router: APIRouter, context: WebContext, action: Action) -> None:
+    problems = ("unauthorized", "foreign_origin", "not_found", "message_in_flight", "action_refused", "body_too_large")
+
+    @router.post(
+        f"/{{id}}/{action}",
+        name=f"{action}_message",
+        status_code=202,
+        responses=documented(*problems, "unsupported_media_type", "invalid_input", "try_later"),
+        summary=_SUMMARIES[action],
+    )
+    async def post_action(id: uuid.UUID, request_id: RequestId, wish: WishBody = _NO_WISH) -> OneMessage:
+        """Done and written down in one transaction, or neither."""
+        by = Signature(actor=ACTOR, reason=clean_reason(wish.reason), request_id=request_id)
+        acted = await context.operate(action, id, by)
+        row = await context.database.read(partial(search.find_row, message_id=acted.shown))
+        if row is None:
+            raise refused("not_found", detail=NO_SUCH_MESSAGE)
+        return OneMessage(message=_message(row))
 
 
 def _message(row: MessageRow) -> MessageBody:
@@ -122,4 +197,8 @@ def _attempt(row: AttemptRow) -> AttemptBody:
 
 
 def _with_text_instants(row: dict[str, Any]) -> dict[str, Any]:
-    return {name: iso(value) if name.endswith("_at") and value is not None else value for name, value in row.items()}
+    return {name: iso(value) if _is_instant(name) and value is not None else value for name, value in row.items()}
+
+
+def _is_instant(name: str) -> bool:
+    return name == "at" or name.endswith("_at")

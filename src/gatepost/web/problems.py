@@ -110,6 +110,18 @@ PROBLEMS = _table(
         N_("This Idempotency-Key belongs to another request"),
         N_("It came before with another body. Nothing was stored. Send every new request with a new key."),
     ),
+    Problem(
+        "message_in_flight",
+        409,
+        N_("The message is on its way at this moment"),
+        N_("Nothing was changed. Look again in a few seconds, and decide by what became of it."),
+    ),
+    Problem(
+        "action_refused",
+        409,
+        N_("This cannot be done to the message"),
+        N_("Nothing was changed: it does not fit what became of the message."),
+    ),
     Problem("body_too_large", 413, N_("The body is too large"), N_("At most 65,536 bytes are read.")),
     Problem(
         "unsupported_media_type",
@@ -147,6 +159,8 @@ PROBLEMS = _table(
         "http_error", 400, N_("The request was refused"), N_("The application around Gatepost refused the request.")
     ),
 )
+
+NO_SUCH_MESSAGE = N_("There is no message with this id.")
 
 # Plain HTTP errors that mean the same as one of ours.
 _BY_STATUS = {
@@ -188,6 +202,12 @@ def problem_of(error: Exception) -> Problem:
             return PROBLEMS["address_taken"]
         case errors.IdempotencyKeyReused():
             return PROBLEMS["idempotency_key_reused"]
+        case errors.NoSuchMessage():
+            return replace(PROBLEMS["not_found"], detail=NO_SUCH_MESSAGE)
+        case errors.MessageInFlight():
+            return replace(PROBLEMS["message_in_flight"], detail=error.text)
+        case errors.ActionRefused():
+            return replace(PROBLEMS["action_refused"], detail=error.text)
         case errors.TryLater():
             return replace(PROBLEMS["try_later"], headers={"Retry-After": str(error.retry_after_s)})
         case errors.NotStarted():

@@ -70,7 +70,8 @@ def test_operators_narrow_by_recipient_template_and_state(client: TestClient) ->
         "messages"
     ]
     assert "waiting" == one["reason"]
-    assert {"message": one, "attempts": []} == _get(client, f"/mail/messages/{one['id']}")
+    shown = {"message": one, "attempts": [], "actions": [], "resent_as": []}
+    assert shown == _get(client, f"/mail/messages/{one['id']}")
 
 
 def test_a_strangers_address_finds_why_nothing_came(client: TestClient) -> None:
