@@ -1,15 +1,26 @@
 """Every fault of the catalogue: its entries, or the reason why it has none.
 
-`test_catalogue.py` sees that none is forgotten. Each module holds entries (made with `@fault`) and may hold `REASONS`:
-by number, why a fault cannot be injected here.
+`test_catalogue.py` sees that none is forgotten. Each module of this folder may hold entries (made with `@fault`) and
+`REASONS`: by number, why a fault cannot be injected here.
 """
 
+import importlib
+import pkgutil
+from importlib.util import find_spec
 from types import ModuleType
 
-from tests.faults.catalogue import clocks, disk, edges, postgresql, processes, smtp, stops
 from tests.faults.entry import Entry
 
-MODULES: tuple[ModuleType, ...] = (processes, stops, clocks, disk, postgresql, smtp, edges)
+# Long runs of their own, a short form of which is an entry too.
+_BESIDE = ("tests.faults.power_cuts", "tests.faults.sweep")
+
+
+def _modules() -> tuple[ModuleType, ...]:
+    here = [f"{__name__}.{module.name}" for module in pkgutil.iter_modules(__path__)]
+    return tuple(importlib.import_module(name) for name in [*here, *filter(find_spec, _BESIDE)])
+
+
+MODULES = _modules()
 
 
 def entries() -> list[Entry]:

@@ -1,72 +1,85 @@
-"""An installation on PostgreSQL under load: what befalls it is the test's, what must hold afterwards is here."""
+"""Front ends and workers on PostgreSQL under load: what befalls the server is the entry's, what must hold is here."""
 
 import asyncio
 import contextlib
 import re
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
 
 from gatepost.testing import SubmissionServer
-from tests.faults.rest import stopped_books, tell
+from tests.faults.rig import Rig
+from tests.faults.system import System
 from tests.support.driver import Driver
-from tests.support.installation import Installation
-from tests.support.witness import Witness
 
-CLIENTS = 8
 BEFORE, AFTER = 20, 20
 WELL_AGAIN_S = 60.0
 # What the worker says of a bug is the exception as Python writes it; what it says of a database is a sentence.
 _BUG = re.compile(r"^\w+\(")
 
 
+@dataclass(frozen=True)
+class Load:
+    """What runs while PostgreSQL is in trouble."""
+
+    system: System
+    driver: Driver
+    mail: SubmissionServer
+
+    async def refused(self, count: int, within_s: float) -> None:
+        """Wait until so many more registrations were answered 503."""
+        await self.driver.wait_for_refusals(len(self.driver.refusals) + count, within_s)
+
+    async def well_again(self, within_s: float = WELL_AGAIN_S) -> None:
+        """Wait until every front end is ready and more registrations have been promised."""
+        await self.answers("/readyz", 200, within_s)
+        await self.driver.wait_for(len(self.driver.acknowledged) + AFTER, within_s)
+
+    async def answers(self, path: str, status: int, within_s: float = WELL_AGAIN_S) -> None:
+        """Wait until every front end answers so."""
+        for front in self.system.fronts:
+            await asyncio.to_thread(front.wait_for_status, path, status, within_s)
+
+    @property
+    def slowest_refusal_s(self) -> float:
+        """How long the slowest answer 503 took."""
+        return max((answer.duration_s for answer in self.driver.refusals), default=0.0)
+
+
 @contextlib.asynccontextmanager
-async def under_load(installation: Installation, mail: SubmissionServer, *, seed: int) -> AsyncIterator[Driver]:
-    """Start, register from outside while the test does its worst, then compare all ledgers.
+async def under_load(
+    rig: Rig, system: System | None = None, mail: SubmissionServer | None = None
+) -> AsyncIterator[Load]:
+    """Start, register from outside while the entry does its worst, then compare all ledgers.
 
-    Whatever befell the database: every answer is 202 or 503, the processes are those that were started, they are well
-    again by themselves, and nothing is lost or wrong.
+    Whatever befell the database: every answer is 202 or 503 with Retry-After, the processes are those that were
+    started, they are well again by themselves, and nothing is lost or wrong.
+
+    Args:
+        rig: of this run.
+        system: not started yet; None: two front ends and two workers.
+        mail: where it submits; None only without a system.
     """
-    await asyncio.to_thread(installation.start)
-    witness = Witness(installation.tables)
-    await asyncio.to_thread(witness.begin)
-    pids = installation.pids
-    driver = Driver(*installation.ports, clients=CLIENTS, seed=seed)
-    driving = asyncio.create_task(driver.run())
-    try:
+    mail = mail or rig.mail_server()
+    system = system or rig.system(mail)
+    await asyncio.to_thread(rig.start, system)
+    pids = [program.pid for program in system.programs]
+    async with rig.load(system) as driver:
         await driver.wait_for(BEFORE)
-        yield driver
-        await well_again(installation, driver)
-    finally:
-        driver.leave()
-        await driving
+        load = Load(system, driver, mail)
+        yield load
+        await load.well_again()
 
-    assert installation.alive, installation.text
-    assert pids == installation.pids
-    books = await asyncio.to_thread(stopped_books, installation, mail, driver.acknowledged)
-    assert [] == await asyncio.to_thread(witness.wrong)
-    assert [] == driver.surprises
+    assert system.alive, system.text
+    assert pids == [program.pid for program in system.programs]
+    await asyncio.to_thread(rig.finish, system, driver, mail)
     assert [] == [answer for answer in driver.refusals if not int(answer.fields["retry-after"]) > 0]
-    assert [] == bugs(installation)
-    slowest_s = max((answer.duration_s for answer in driver.refusals), default=0.0)
-    tell(
-        f"{len(driver.acknowledged):,} acknowledged, {len(books.accounts):,} accounts, {len(driver.refusals):,} answers"
-        f" 503 (the slowest after {slowest_s:.1f} s), {len(mail.messages):,} messages received"
-    )
+    assert [] == bugs(system)
+    rig.tell(refusals=len(driver.refusals), slowest_refusal_s=round(load.slowest_refusal_s, 1))
 
 
-async def well_again(installation: Installation, driver: Driver, within_s: float = WELL_AGAIN_S) -> None:
-    """Wait until every front end is ready and more registrations have been promised."""
-    await asyncio.to_thread(installation.wait_for_status, "/readyz", 200, within_s)
-    await driver.wait_for(len(driver.acknowledged) + AFTER, within_s)
-
-
-async def refused(driver: Driver, count: int, within_s: float) -> None:
-    """Wait until so many more registrations were answered 503."""
-    await driver.wait_for_refusals(len(driver.refusals) + count, within_s)
-
-
-def bugs(installation: Installation) -> list[str]:
+def bugs(system: System) -> list[str]:
     """What the programs logged that no state of the database explains."""
-    lines = [line for program in installation.programs for line in program.log]
+    lines = [line for program in system.programs for line in program.log]
     return [
         str(line)
         for line in lines
