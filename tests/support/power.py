@@ -38,6 +38,10 @@ class PowerlessDisk:
         self.cuts = 0
         self._image = image
 
+    def sync(self) -> None:
+        """Bring everything to the disk: what the tests themselves laid there is no part of any promise."""
+        _run("sync", "-f", self.path)
+
     def cut(self) -> None:
         """Cut the power: from now on every read, write and sync fails. Whoever has files open must end by itself."""
         folder = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY)
@@ -100,7 +104,6 @@ def powerless_disk(folder: Path, *, size_mib: int = 128) -> Iterator[PowerlessDi
     disk = PowerlessDisk(image, path)
     try:
         disk.mount()
-        (path / "lost+found").rmdir()  # PostgreSQL and others want an empty folder
         yield disk
     finally:
         assert undertaker.stdin is not None
