@@ -12,7 +12,7 @@ from gatepost.testing import Behaviour, Refuse, Step, SubmissionServer
 from gatepost.transport.deadlines import StepTimeouts
 from gatepost.transport.reply import MAX_TEXT_CHARACTERS, Outcome, Reply
 from tests.support.certificates import Authority
-from tests.transport.submitting import Line, an_envelope, opened, server_at
+from tests.transport.submitting import QUICK, Line, an_envelope, opened, server_at, until_usable
 
 ATTEMPT_TIMEOUT_S = 0.6
 FINAL_REPLY_TIMEOUT_S = 0.6
@@ -130,6 +130,7 @@ async def end_of(case: Case, manner: Manner, before: Before, authority: Authorit
         seen = (len(server.mail_commands) - commands, line.progress.content_begun, line.transport.open_connections)
         marks = (line.marking.calls, line.marking.ended)
         server.clear()
+        await until_usable(line)
         following = await line.submit(an_envelope(3))
     return End(
         reply=reply,
@@ -166,6 +167,7 @@ async def _line(case: Case, manner: Manner, server: SubmissionServer, authority:
         connections=1,
         attempt_timeout_s=ATTEMPT_TIMEOUT_S,
         final_reply_timeout_s=FINAL_REPLY_TIMEOUT_S,
+        intervals=QUICK,
         timeouts=StepTimeouts(reused_reply_s=ATTEMPT_TIMEOUT_S / 4, rest_s=ATTEMPT_TIMEOUT_S / 4),
     ) as line:
         yield line

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from gatepost.testing import SubmissionServer
+from gatepost.transport.breaker import Intervals
 from gatepost.transport.reply import Phase, Reply
 from gatepost.transport.server import Server
 from gatepost.transport.smtp import SmtpTransport
@@ -16,6 +17,8 @@ from gatepost.transport.transport import Envelope, Progress
 LARGE_BYTES = 16 * 1024 * 1024
 # Every submission here must end by itself well before this: it only proves that there is a deadline.
 AT_ALL_S = 10.0
+# Probes that follow each other quickly, and double.
+QUICK = Intervals(0.02, 0.02, 0.08, 0.03, 0.12)
 
 
 def an_envelope(number: int = 1, *, recipient: str = "ann@example.com", size: int = 0) -> Envelope:
@@ -89,6 +92,11 @@ async def until(condition: Callable[[], bool]) -> None:
     async with asyncio.timeout(AT_ALL_S):
         while not condition():  # noqa: ASYNC110  the condition is the state of several parts, no event tells it
             await asyncio.sleep(0.001)
+
+
+async def until_usable(line: Line) -> None:
+    """Wait until a server that failed lets a message try again."""
+    await until(lambda: line.transport.room() > 0)
 
 
 async def until_phase(line: Line, phase: Phase) -> None:

@@ -14,7 +14,7 @@ from gatepost.transport.reply import Outcome, Phase, Reply
 from gatepost.transport.server import Server
 from gatepost.transport.smtp import Client
 from tests.support.certificates import Authority, self_signed
-from tests.transport.submitting import an_envelope, opened, server_at
+from tests.transport.submitting import QUICK, an_envelope, opened, server_at, until_usable
 
 HERE = "IP:127.0.0.1"
 ANN = ("ann", "secret")
@@ -48,13 +48,15 @@ async def test_a_server_that_cannot_prove_itself_gets_nothing(
     trusting = None if certificate == "unknown authority" else authority.trusting()
     async with (
         SubmissionServer(ssl_context=contexts[certificate](), tls=tls, credentials=ANN) as server,
-        opened(_login(server, tls), ssl_context=trusting, client=client) as line,
+        opened(_login(server, tls), ssl_context=trusting, client=client, intervals=QUICK) as line,
     ):
         reply = await line.submit(an_envelope(1))
         assert (reply.outcome, reply.phase) == (Outcome.UNREACHABLE, Phase.TLS)
         assert reply.text.startswith("The server's certificate was refused")
         _nothing_was_sent(server)
         server.ssl_context = authority.serving(HERE)
+        if trusting:
+            await until_usable(line)
         proved = (await line.submit(an_envelope(2))).outcome is Outcome.ACCEPTED
         assert (proved, len(server.messages)) == ((True, 1) if trusting else (False, 0))
 

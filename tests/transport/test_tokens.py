@@ -10,7 +10,7 @@ from gatepost.transport.reply import Outcome, Phase
 from gatepost.transport.server import Server
 from gatepost.transport.smtp import Client
 from tests.support.certificates import Authority
-from tests.transport.submitting import an_envelope, opened, server_at
+from tests.transport.submitting import QUICK, an_envelope, opened, server_at, until_usable
 
 TOKEN = "ya29." + "T" * 3000 + "~-_/+="  # as long as Microsoft's
 USER = "no-reply@acme.example"
@@ -42,13 +42,16 @@ async def test_a_token_file_is_read_for_each_connection(client: Client, tmp_path
     file.write_text("stale\n")
     async with (
         a_server() as server,
-        opened(with_token(server, None, token_file=file), messages_per_connection=1, client=client) as line,
+        opened(
+            with_token(server, None, token_file=file), messages_per_connection=1, client=client, intervals=QUICK
+        ) as line,
     ):
         reply = await line.submit(an_envelope(1))
         assert (reply.outcome, reply.phase, reply.code) == (Outcome.UNREACHABLE, Phase.AUTH, 535)
         assert '"status":"401"' in reply.text
         assert line.marking.calls == 0
         file.write_text(TOKEN + "\n")
+        await until_usable(line)
         assert [(await line.submit(an_envelope(number))).outcome for number in (2, 3)] == [Outcome.ACCEPTED] * 2
         assert server.connections_total == 3
         file.unlink()

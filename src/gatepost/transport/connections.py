@@ -1,20 +1,22 @@
-"""The kept connections: never more at once than allowed, reused while they are alive, replaced when they are not."""
+"""The kept connections: never more at once than allowed, reused while they are alive, replaced when they are not.
+
+Which server a message goes to is decided elsewhere.
+"""
 
 import asyncio
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from gatepost.transport.deadlines import StepTimeouts
 from gatepost.transport.line import CLOSE_TIMEOUT_S, Line
 from gatepost.transport.opening import Manner, Unreachable, open_line
-from gatepost.transport.reply import Phase, broken_off
+from gatepost.transport.reply import Phase, Reply, broken_off
 from gatepost.transport.server import Server
 from gatepost.transport.transport import Progress
 
 IDLE_TIMEOUT_S = 30.0  # well under the minutes after which servers and NAT boxes forget an idle connection
 MAX_MESSAGES_PER_CONNECTION = 100  # many servers end a session at their own limit, often 100
-REST_S = 30.0  # how long a server that could not be reached is asked last
 
 
 @dataclass(frozen=True)
@@ -27,20 +29,19 @@ class Limits:
 
 
 class Connections:
-    """Opens, keeps and ends connections to the first server that can be reached.
+    """Opens, keeps and ends connections.
 
-    At most `limits.connections` turns are under way. A new connection is opened only inside a turn and only when none
-    is kept, so there are never more connections than turns.
+    At most `limits.connections` turns are under way. A message's connection is opened only inside a turn, and only when
+    none to its server is kept; one that is kept to another server is ended for it. So there are never more connections
+    than turns, save those that probe: one for each server that failed, as it must not wait for a turn.
     """
 
-    def __init__(self, servers: Sequence[Server], limits: Limits, manner: Manner) -> None:
-        self._servers = tuple(servers)
+    def __init__(self, limits: Limits, manner: Manner) -> None:
         self._limits = limits
         self._manner = manner
         self._turns = asyncio.Semaphore(limits.connections)
         self._idle: dict[Line, asyncio.TimerHandle] = {}  # the last one kept is the first one taken
         self._in_use: set[Line] = set()
-        self._resting: dict[Server, float] = {}
         self.closed = False
 
     @property
@@ -68,11 +69,10 @@ class Connections:
             raise
         self._keep(line)
 
-    async def kept(self) -> Line | None:
-        """Take a connection that looks alive, or None; it may still turn out to be dead."""
-        while self._idle:
-            line, timer = self._idle.popitem()
-            timer.cancel()
+    async def kept(self, server: Server) -> Line | None:
+        """Take a connection to `server` that looks alive, or None; it may still turn out to be dead."""
+        while (line := self._last_kept(server)) is not None:
+            self._idle.pop(line).cancel()
             line.idle = False
             if not line.usable:
                 line.drop()
@@ -84,41 +84,47 @@ class Connections:
                 return line
         return None
 
-    async def open(self, progress: Progress, deadline: float) -> Line:
-        """Open a connection to the first server that can be reached before `deadline` (the loop's time).
+    def _last_kept(self, server: Server) -> Line | None:
+        return next((line for line in reversed(self._idle) if line.server == server), None)
+
+    async def open(self, server: Server, progress: Progress, within_s: float | None) -> Line:
+        """Open a connection to `server`, within so many seconds; None leaves that to the caller's own deadline.
 
         Raises:
-            Unreachable: none can; its reply is the last server's.
+            Unreachable: it cannot be done.
         """
+        while self._idle and self.open_now >= self._limits.connections:
+            self._end_idle(next(iter(self._idle)))
+        return await self._open(server, progress, within_s)
+
+    async def probe(self, server: Server, within_s: float) -> Reply | None:
+        """Open a connection without a message, and keep it for the next one; what is wrong, or None."""
+        try:
+            line = await self._open(server, Progress(), within_s)
+        except Unreachable as error:
+            return error.reply
+        if self.open_now > self._limits.connections:
+            self._in_use.discard(line)
+            line.hang_up()
+        else:
+            self._keep(line)
+        return None
+
+    async def _open(self, server: Server, progress: Progress, within_s: float | None) -> Line:
         if self.closed:
             raise Unreachable(broken_off("This transport was closed.", Phase.CONNECT, None))
-        loop = asyncio.get_running_loop()
-        servers = self._in_order(loop.time())
-        for place, server in enumerate(servers):
-            # A share for each, so that a server which answers nothing leaves time for the next one.
-            share = (deadline - loop.time()) / (len(servers) - place)
-            try:
-                line = await self._open(server, progress, share, last=server is servers[-1])
-            except Unreachable:
-                self._resting[server] = loop.time() + REST_S
-                if server is servers[-1]:
-                    raise
-            else:
-                self._resting.pop(server, None)
-                self._in_use.add(line)
-                return line
-        raise AssertionError("there is at least one server")
-
-    async def _open(self, server: Server, progress: Progress, share_s: float, *, last: bool) -> Line:
         try:
-            async with asyncio.timeout(None if last else share_s):  # the last one's deadline is the attempt's
-                return await open_line(server, progress, self._manner)
+            async with asyncio.timeout(within_s):
+                line = await open_line(server, progress, self._manner)
         except TimeoutError as error:
-            text = f"No answer within {share_s:.1f} s."
+            text = f"No answer within {within_s:.1f} s."
             raise Unreachable(broken_off(text, progress.phase, server.name, timed_out=True)) from error
+        self._in_use.add(line)
+        return line
 
-    def _in_order(self, now: float) -> list[Server]:
-        return sorted(self._servers, key=lambda server: self._resting.get(server, now) > now)
+    def _end_idle(self, line: Line) -> None:
+        self._idle.pop(line).cancel()
+        line.hang_up()
 
     def _keep(self, line: Line) -> None:
         self._in_use.discard(line)

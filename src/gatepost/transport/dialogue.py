@@ -14,6 +14,7 @@ from gatepost.transport.deadlines import within
 from gatepost.transport.line import Line, LineBroken, Response
 from gatepost.transport.mark import Mark
 from gatepost.transport.reply import CLOSING, Outcome, Phase, Reply, judge, one_line
+from gatepost.transport.server import Server
 from gatepost.transport.transport import Envelope, Progress
 from gatepost.transport.wire import on_the_wire
 
@@ -28,7 +29,7 @@ RSET = b"RSET"
 
 
 class Dialogue:
-    """Submits one message over a kept or a new connection.
+    """Submits one message over a kept or a new connection to one server, or to the next when that cannot be reached.
 
     Args:
         connections: where connections come from; the caller holds a turn.
@@ -62,14 +63,19 @@ class Dialogue:
         self.refusal: Reply | None = None
         self._answered = False  # whether the server said anything about MAIL but that it closes
 
-    async def run(self) -> Reply:
-        """Go through the dialogue.
+    async def run(self, server: Server, others: int) -> Reply:
+        """Go through the dialogue with a server.
+
+        Args:
+            server: which.
+            others: how many could be asked after this one. Each is left its share of the time that opening may take,
+                so that a server which answers nothing leaves some for the next.
 
         Raises:
             Unreachable, LineBroken, TimeoutError: what the network did; `progress` says when.
             Exception: what `committing` raised.
         """
-        line = await self._connections.kept()
+        line = await self._connections.kept(server)
         if line is not None:
             with self._connections.holding(line):
                 reply = await self._submit_over(line, reused=True)
@@ -78,7 +84,8 @@ class Dialogue:
                 line.drop()
         deadline = self._deadline.when()
         assert deadline is not None  # noqa: S101  an attempt always has one
-        line = await self._connections.open(self._progress, deadline)
+        share_s = (deadline - asyncio.get_running_loop().time()) / (others + 1)
+        line = await self._connections.open(server, self._progress, share_s if others else None)
         with self._connections.holding(line):
             return cast(Reply, await self._submit_over(line, reused=False))
 

@@ -8,19 +8,26 @@ import itertools
 import os
 import re
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.message import EmailMessage
 from pathlib import Path
 
 from gatepost.clock import Clock, SystemClock
-from gatepost.transport.reply import Outcome, Phase, Reply, one_line
-from gatepost.transport.transport import UNBOUNDED, Committing, Envelope, Progress
+from gatepost.events import Events
+from gatepost.transport.breaker import Intervals
+from gatepost.transport.reply import Fault, Outcome, Phase, Reply, one_line
+from gatepost.transport.servers import Bounds, Servers
+from gatepost.transport.transport import Committing, Envelope, Progress
 
 MAX_SHOWN_BYTES = 4 * 1024 * 1024
 _HEADER_BYTES = 32 * 1024
 _NAME = re.compile(r"[0-9]{8}T[0-9]{6}\.[0-9]{3}Z-[0-9]{6}-[0-9a-f]{8}\.eml", re.ASCII)
+
+
+# From so many at once on a folder that can be written again counts as well.
+_AT_ONCE_AFTER_A_FAILURE = 4
 
 
 class FolderTransport:
@@ -29,24 +36,50 @@ class FolderTransport:
     Args:
         folder: made with mode 0700 when the first message comes.
         clock: stamps the file names, which sort by time.
+        intervals: how long nothing is tried after the folder could not be written; then one message tries it.
+        events: told when it cannot be written, and when it can be again; None for nobody.
     """
 
     name = "folder"
 
-    def __init__(self, folder: Path, clock: Clock | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        clock: Clock | None = None,
+        *,
+        intervals: Intervals | None = None,
+        events: Events | None = None,
+    ) -> None:
         self._folder = folder
         self._clock = clock or SystemClock()
         self._numbers = itertools.count(1)
+        bounds = Bounds(full=_AT_ONCE_AFTER_A_FAILURE, intervals=intervals or Intervals())
+        self._servers = Servers([f"folder {folder}"], bounds, None, events)
 
     def room(self) -> int:
         """See `Transport.room`."""
-        return UNBOUNDED
+        return self._servers.room()
 
     def listen(self, more: Callable[[], None]) -> None:
-        """See `Transport.listen`; there is always room."""
+        """See `Transport.listen`."""
+        self._servers.listen(more)
+
+    def usable(self) -> Mapping[str, bool]:
+        """See `Transport.usable`."""
+        return self._servers.usable()
 
     async def submit(self, envelope: Envelope, progress: Progress, committing: Committing) -> Reply:
         """Submit one message; see `Transport.submit`."""
+        if not self._servers.candidates():
+            return self._servers.none_can()
+        visit, reply = self._servers.begin(0), None
+        try:
+            reply = await self._submit(envelope, progress, committing)
+        finally:
+            visit.end(reply)
+        return reply
+
+    async def _submit(self, envelope: Envelope, progress: Progress, committing: Committing) -> Reply:
         progress.phase = Phase.DATA
         if not await committing():
             return Reply(Outcome.NOT_OURS, progress.phase, text="The claim was no longer ours.")
@@ -58,12 +91,13 @@ class FolderTransport:
         except OSError as error:
             # The folder's fault (full, not writable), not the message's; without the rename there is no message.
             text = one_line(f"The mailbox folder {self._folder} cannot be written: {error.strerror or error}")
-            return Reply(Outcome.UNREACHABLE, progress.phase, text=text)
+            return Reply(Outcome.UNREACHABLE, progress.phase, text=text, fault=Fault.CONNECTION)
         progress.phase = Phase.FINAL_REPLY
         return Reply(Outcome.ACCEPTED, progress.phase, text=f"Written to {name}")
 
     async def close(self) -> None:
-        """Nothing is kept open."""
+        """Nothing is kept open; nothing is tried any more."""
+        await self._servers.close()
 
     def _new_name(self) -> str:
         moment = datetime.fromtimestamp(self._clock.now_ms() / 1000, UTC)

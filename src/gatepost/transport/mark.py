@@ -22,6 +22,11 @@ class Mark:
             self._task = asyncio.ensure_future(self._committing())
 
     @property
+    def begun(self) -> bool:
+        """True from the moment on at which it may be durable."""
+        return self._task is not None
+
+    @property
     def known_lost(self) -> bool:
         """True when it is already known that the claim is no longer ours."""
         task = self._task

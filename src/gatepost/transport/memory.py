@@ -1,6 +1,6 @@
 """Keep messages in memory: for the tests of products that carry Gatepost."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from gatepost.transport.reply import Outcome, Phase, Reply
 from gatepost.transport.transport import UNBOUNDED, Committing, Envelope, Progress
@@ -25,6 +25,10 @@ class MemoryTransport:
 
     def listen(self, more: Callable[[], None]) -> None:
         """See `Transport.listen`; there is always room."""
+
+    def usable(self) -> Mapping[str, bool]:
+        """See `Transport.usable`; nothing here could fail."""
+        return {}
 
     async def submit(self, envelope: Envelope, progress: Progress, committing: Committing) -> Reply:
         """Submit one message; see `Transport.submit`."""

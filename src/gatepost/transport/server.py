@@ -23,9 +23,10 @@ class Server:
         tls: "starttls" (required, RFC 3207), "implicit" (RFC 8314) or "none".
         mechanism: "password" for AUTH PLAIN or LOGIN; "xoauth2" when the password is an OAuth 2.0 access token.
         token_file: the token is read from here for each new connection, instead of from `password`.
+        rate: messages a second, None for as many as it takes.
 
     Raises:
-        SettingsError: a password without TLS to another machine.
+        SettingsError: a password without TLS to another machine, or a rate of nothing.
     """
 
     host: str
@@ -35,6 +36,7 @@ class Server:
     tls: Tls = "starttls"
     mechanism: Mechanism = "password"
     token_file: Path | None = None
+    rate: float | None = None
 
     def __post_init__(self) -> None:
         if self.username is not None and self.tls == "none" and not is_loopback(self.host):
@@ -42,6 +44,9 @@ class Server:
                 f"SMTP_URL: the password for {self.name} would travel unencrypted; "
                 "use smtp:// with STARTTLS or smtps://, without TLS only on loopback"
             )
+
+        if self.rate is not None and not 0 < self.rate < float("inf"):
+            raise SettingsError(f"SMTP_URL: the rate of {self.name} must be more than 0 messages a second")
 
     @property
     def name(self) -> str:

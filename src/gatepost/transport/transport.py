@@ -1,6 +1,6 @@
 """The one protocol every way to submit follows."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -52,6 +52,10 @@ class Transport(Protocol):
 
     def listen(self, more: Callable[[], None]) -> None:
         """Call `more` in the event loop when there may be more room than `room` said last."""
+        ...
+
+    def usable(self) -> Mapping[str, bool]:
+        """Each server's name, and whether messages may go there; empty when there is none that could fail."""
         ...
 
     async def submit(self, envelope: Envelope, progress: Progress, committing: Committing) -> Reply:
