@@ -57,10 +57,10 @@ def build_composer(settings: Settings, templates: Templates | None = None) -> Co
     )
 
 
-def build_transport(settings: Settings) -> Transport:
-    """Make the transport the settings ask for: SMTP, or the development mailbox."""
+def build_transport(settings: Settings, events: Events | None = None) -> Transport:
+    """Make the transport the settings ask for: SMTP, or the development mailbox; `events` hears of its servers."""
     if not settings.smtp_url:
-        return FolderTransport(mailbox_folder(settings))
+        return FolderTransport(mailbox_folder(settings), events=events)
     servers = [
         Server(
             host=one.host,
@@ -70,6 +70,7 @@ def build_transport(settings: Settings) -> Transport:
             tls=one.tls,
             mechanism=one.mechanism,
             token_file=one.token_file,
+            rate=one.rate,
         )
         for one in settings.smtp_url
     ]
@@ -79,6 +80,7 @@ def build_transport(settings: Settings) -> Transport:
         attempt_timeout_s=settings.attempt_timeout_s,
         final_reply_timeout_s=settings.final_reply_timeout_s,
         client=settings.smtp_client,
+        events=events,
     )
 
 

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from gatepost.events import Event, Events, ServerFailed
 from gatepost.parts import build_transport
 from gatepost.settings import Settings
 from gatepost.testing import SubmissionServer
@@ -24,6 +25,28 @@ async def test_the_token_file_of_the_url_is_read(client: Client, tmp_path: Path)
         reply = await transport.submit(an_envelope(), Progress(), Marking())
         await transport.close()
     assert (reply.outcome, server.auth_commands) == (Outcome.ACCEPTED, 1)
+
+
+async def test_the_rate_of_the_url_bounds_the_room(server: SubmissionServer) -> None:
+    """?rate=0.01 leaves room for one message, and then for none before 100 s have passed."""
+    transport = build_transport(Settings(smtp_url=f"smtp://{server.host}:{server.port}?rate=0.01"))
+    rooms = [transport.room()]
+    await transport.submit(an_envelope(), Progress(), Marking())
+    rooms.append(transport.room())
+    await transport.close()
+    assert rooms == [1, 0]
+
+
+async def test_the_events_of_the_product_hear_of_the_servers(server: SubmissionServer) -> None:
+    """A server that fails is told of where everything is told."""
+    heard: list[Event] = []
+    events = Events()
+    events.subscribe(heard.append)
+    await server.stop()
+    transport = build_transport(Settings(smtp_url=f"smtp://{server.host}:{server.port}"), events)
+    await transport.submit(an_envelope(), Progress(), Marking())
+    await transport.close()
+    assert [type(event) for event in heard] == [ServerFailed]
 
 
 @pytest.mark.parametrize(

@@ -338,6 +338,11 @@ def test_a_development_sender_is_warned_about_when_mail_leaves_the_machine() -> 
             "smtps://u@mail.example.com/?auth=xoauth2&token_file=/run/a%20b+c",
             SmtpServer("mail.example.com", 465, "u", None, "implicit", "xoauth2", Path("/run/a b+c")),
         ),
+        ("smtp://mail.example.com?rate=20", SmtpServer("mail.example.com", 587, tls="starttls", rate=20.0)),
+        (
+            "smtps://u:t@mail.example.com?rate=0.5&auth=xoauth2",
+            SmtpServer("mail.example.com", 465, "u", SecretStr("t"), "implicit", "xoauth2", rate=0.5),
+        ),
     ],
 )
 def test_a_submission_server_is_read_from_its_url(url: str, expected: SmtpServer) -> None:
@@ -347,10 +352,10 @@ def test_a_submission_server_is_read_from_its_url(url: str, expected: SmtpServer
 
 def test_a_server_is_shown_with_its_options_and_without_its_login() -> None:
     """The way to authenticate and the token's file are no secrets; user name, password and token are."""
-    url = "smtp://apiuser@a.example?auth=xoauth2&token_file=/run/a%20b,smtps://apiuser:hunter2@b.example?auth=xoauth2"
+    url = "smtp://apiuser@a.example?auth=xoauth2&token_file=/run/a%20b,smtps://apiuser:hunter2@b.example?auth=xoauth2&rate=2.50"
     (row,) = [row for row in load(SMTP_URL=url).describe() if row.name == "GATEPOST_SMTP_URL"]
     assert row.value == (
-        "smtp://***@a.example:587?auth=xoauth2&token_file=/run/a%20b, smtps://***:***@b.example:465?auth=xoauth2"
+        "smtp://***@a.example:587?auth=xoauth2&token_file=/run/a%20b, smtps://***:***@b.example:465?auth=xoauth2&rate=2.5"
     )
 
 
@@ -400,6 +405,15 @@ def test_several_servers_keep_their_order() -> None:
         "smtp://u@mail.example.com?auth=xoauth2&token_file=",
         "smtp://u@mail.example.com?auth=xoauth2&token_file=/run/hunter2%0a",
         "smtp://u@mail.example.com?auth=xoauth2&token_file=/run/hunter2%ff",
+        "smtp://u:hunter2@mail.example.com?rate=",
+        "smtp://u:hunter2@mail.example.com?rate=0",
+        "smtp://u:hunter2@mail.example.com?rate=0.0001",
+        "smtp://u:hunter2@mail.example.com?rate=-1",
+        "smtp://u:hunter2@mail.example.com?rate=nan",
+        "smtp://u:hunter2@mail.example.com?rate=inf",
+        "smtp://u:hunter2@mail.example.com?rate=1e3",
+        "smtp://u:hunter2@mail.example.com?rate=1&rate=2",
+        "smtp://u:hunter2@mail.example.com?rate=hunter2",
     ],
 )
 def test_a_bad_submission_url_is_refused_without_repeating_it(url: str) -> None:

@@ -16,10 +16,12 @@ Mechanism = Literal["password", "xoauth2"]
 
 _EXAMPLE = "smtp://user:password@mail.example.com:587"
 _XOAUTH2_EXAMPLE = "smtp://user%40example.com@mail.example.com:587?auth=xoauth2&token_file=/run/token"
+_RATE_EXAMPLE = "smtp://user:password@mail.example.com:587?rate=20"
+_RATE = re.compile(r"\d{1,6}(\.\d{1,3})?", re.ASCII)
 _DEFAULT_PORTS = {"smtp": 587, "smtps": 465}  # RFC 6409, RFC 8314
 
 _TOO_MUCH = (
-    "has something after host and port that is neither auth=xoauth2 nor token_file=…;"
+    "has something after host and port that is none of auth=xoauth2, token_file=… and rate=…;"
     " in user name and password write / as %2F, ? as %3F, # as %23, @ as %40"
 )
 
@@ -39,6 +41,7 @@ class SmtpServer:
         tls: "none" on loopback only, "starttls" (required, never optional) or "implicit".
         mechanism: "password" for AUTH PLAIN or LOGIN, "xoauth2" for an OAuth 2.0 access token.
         token_file: absolute; where the access token stands when it is not `password`.
+        rate: messages a second, None for as many as the server takes.
     """
 
     host: str
@@ -48,15 +51,19 @@ class SmtpServer:
     tls: Tls = "starttls"
     mechanism: Mechanism = "password"
     token_file: Path | None = None
+    rate: float | None = None
 
     @property
     def masked_url(self) -> str:
         """The server as a URL, for people: user name and password masked."""
         scheme = "smtps" if self.tls == "implicit" else "smtp"
         login = "" if self.username is None else "***@" if self.password is None else "***:***@"
-        options = "" if self.mechanism == "password" else f"?auth={self.mechanism}"
-        file = "" if self.token_file is None else f"&token_file={quote(str(self.token_file))}"
-        return f"{scheme}://{login}{in_url(self.host)}:{self.port}{options}{file}"
+        options = [
+            *([] if self.mechanism == "password" else [f"auth={self.mechanism}"]),
+            *([] if self.token_file is None else [f"token_file={quote(str(self.token_file))}"]),
+            *([] if self.rate is None else [f"rate={self.rate:.9g}"]),
+        ]
+        return f"{scheme}://{login}{in_url(self.host)}:{self.port}{'?' if options else ''}{'&'.join(options)}"
 
 
 def smtp_servers(value: object) -> tuple[SmtpServer, ...]:
@@ -90,6 +97,7 @@ def _server(url: str) -> SmtpServer:
         tls="implicit" if parts.scheme == "smtps" else "none" if is_loopback(parts.hostname) else "starttls",
         mechanism="xoauth2" if "auth" in options else "password",
         token_file=token_file,
+        rate=_rate(options.get("rate")),
     )
 
 
@@ -97,10 +105,10 @@ def _options(query: str) -> dict[str, str]:
     options: dict[str, str] = {}
     for pair in query.split("&"):
         name, _, value = pair.partition("=")
-        if name not in ("auth", "token_file") or name in options:
+        if name not in ("auth", "token_file", "rate") or name in options:
             raise ValueError(_TOO_MUCH)
-        options[name] = _decoded(value, "token_file")
-    if options.get("auth") != "xoauth2":
+        options[name] = _decoded(value, name)
+    if options.get("auth", "xoauth2") != "xoauth2" or ("token_file" in options and "auth" not in options):
         raise ValueError(f"may have auth=xoauth2 after the ?, and then token_file=…, for example {_XOAUTH2_EXAMPLE}")
     return options
 
@@ -111,6 +119,14 @@ def _token_file(path: str | None) -> Path | None:
     if not path.startswith("/"):
         raise ValueError(f"has a token_file that is no absolute path, for example {_XOAUTH2_EXAMPLE}")
     return Path(path)
+
+
+def _rate(value: str | None) -> float | None:
+    if value is None:
+        return None
+    if not _RATE.fullmatch(value) or not float(value):
+        raise ValueError(f"has a rate that is no number of messages a second above 0, for example {_RATE_EXAMPLE}")
+    return float(value)
 
 
 def _credentials(
