@@ -42,6 +42,7 @@ class Connections:
         self._turns = asyncio.Semaphore(limits.connections)
         self._idle: dict[Line, asyncio.TimerHandle] = {}  # the last one kept is the first one taken
         self._in_use: set[Line] = set()
+        self._opening = 0  # for messages
         self.closed = False
 
     @property
@@ -93,9 +94,13 @@ class Connections:
         Raises:
             Unreachable: it cannot be done.
         """
-        while self._idle and self.open_now >= self._limits.connections:
+        while self._idle and self.open_now + self._opening >= self._limits.connections:
             self._end_idle(next(iter(self._idle)))
-        return await self._open(server, progress, within_s)
+        self._opening += 1
+        try:
+            return await self._open(server, progress, within_s)
+        finally:
+            self._opening -= 1
 
     async def probe(self, server: Server, within_s: float) -> Reply | None:
         """Open a connection without a message, and keep it for the next one; what is wrong, or None."""
@@ -103,7 +108,7 @@ class Connections:
             line = await self._open(server, Progress(), within_s)
         except Unreachable as error:
             return error.reply
-        if self.open_now > self._limits.connections:
+        if self.open_now + self._opening > self._limits.connections:
             self._in_use.discard(line)
             line.hang_up()
         else:
