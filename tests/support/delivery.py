@@ -9,9 +9,10 @@ from typing import Any
 from gatepost.clock import Clock, SystemClock
 from gatepost.database.connection import Database
 from gatepost.delivery.attempt import Desk
+from gatepost.delivery.chores import Chore
 from gatepost.delivery.ring import Ring
 from gatepost.delivery.round import Prepare
-from gatepost.delivery.worker import Chore, Worker
+from gatepost.delivery.worker import Worker
 from gatepost.events import Event, Events
 from gatepost.mail.draft import Draft
 from gatepost.outbox.claim import Claimed

@@ -70,6 +70,17 @@ class Attempt:
         assert self.tried is not None  # noqa: S101
         return self.verdict, self.tried
 
+    def cancelled(self) -> tuple[Verdict, Try]:
+        """Say what is true of a try that was cancelled by anything but a stop: perhaps taken, or certainly not."""
+        now_ms, one = self._desk.clock.now_ms(), self.claimed
+        if self.progress.content_begun:
+            verdict = perhaps_taken(one.if_unknown, one.unknowns, now_ms, "worker_died")
+        else:
+            verdict = given_back(now_ms, "worker_died")
+        tried = self._as_tried("worker_died", text="the try was cancelled")
+        self._decide(verdict, tried)
+        return verdict, tried
+
     def settled(self, ours: bool) -> None:
         """Tell of it, now that it is durable; `ours` is False when somebody else has settled this message."""
         self.over = True

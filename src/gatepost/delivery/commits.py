@@ -1,7 +1,8 @@
 """The commits of one worker: marks, results and the next claim that wait at one moment share one transaction.
 
 One is under way at a time. It starts at once when none is; what is asked for meanwhile goes into the next. So a lone
-message waits for nobody, and the more there are, the more of them share a commit and a statement.
+message waits for nobody, and the more there are, the more of them share a commit and a statement. The task that runs
+them may be cancelled at any moment: it runs again, and hears of the commit that was under way.
 """
 
 import asyncio
@@ -14,8 +15,9 @@ from gatepost.clock import Clock
 from gatepost.database.connection import Database
 from gatepost.delivery.batch import Batch, Mark, Settling
 from gatepost.delivery.round import Look, Round
-from gatepost.errors import TryLater
-from gatepost.events import Events, WorkerFailed
+from gatepost.delivery.supervision import RESTART_AFTER_S, told
+from gatepost.errors import DatabaseUnavailable, TryLater
+from gatepost.events import Events, WorkerFailed, WorkerRestarted
 from gatepost.outbox.claim import Claimed
 from gatepost.outbox.settle import NotAllOurs
 
@@ -56,6 +58,7 @@ class Commits:
         self._again: list[Settling] = []  # could not be written, and are in a moment
         self._unsettled: set[tuple[uuid.UUID, int]] = set()
         self._running: asyncio.Task[None] | None = None
+        self._writing: tuple[Batch, asyncio.Task[Sequence[Any]]] | None = None  # the commit under way
         self._retry: asyncio.TimerHandle | None = None
         self._drained = asyncio.Event()
         self._drained.set()
@@ -84,8 +87,7 @@ class Commits:
     def wake(self) -> None:
         """Commit what waits, soon: what else this turn of the event loop asks for goes along."""
         if self._running is None and not self._closed:
-            self._drained.clear()
-            self._running = asyncio.get_running_loop().create_task(self._run(), name="gatepost-commits")
+            self._start()
 
     async def drained(self) -> None:
         """Return when nothing is under way and every result is durable."""
@@ -99,17 +101,45 @@ class Commits:
         if self._running is not None:
             await asyncio.wait({self._running}, timeout=LAST_COMMIT_S)
 
+    def _start(self) -> None:
+        self._drained.clear()
+        self._running = asyncio.get_running_loop().create_task(self._run(), name="gatepost-commits")
+        self._running.add_done_callback(self._ended)
+
     async def _run(self) -> None:
         try:
-            while not self._closed and (batch := self._next()).size:
-                await self._commit(batch)
+            while (writing := self._writing or self._begin()) is not None:
+                batch, task = self._writing = writing
+                await asyncio.wait({task})
+                self._writing = None
+                self._tell(batch, _outcomes(batch, task))
                 # A turn for what that has set going: the tries that begin ask for their marks in it, and need not wait
                 # for one commit more.
                 await asyncio.sleep(0)
         finally:
             self._running = None
-            if not self._results and not self._again:
+            if not self._results and not self._again and self._writing is None:
                 self._drained.set()
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and task.exception() is None:
+            return
+        self._events.emit(WorkerRestarted(task="commits", error=told(task)))
+        if self._running is task:
+            self._running = None  # it was cancelled before it began
+        if task.cancelled():
+            self._go_on()
+        else:
+            task.get_loop().call_later(RESTART_AFTER_S, self._go_on)
+
+    def _go_on(self) -> None:
+        if self._running is None and (self._writing is not None or not self._closed):
+            self._start()
+
+    def _begin(self) -> tuple[Batch, asyncio.Task[Sequence[Any]]] | None:
+        if self._closed or not (batch := self._next()).size:
+            return None
+        return batch, asyncio.get_running_loop().create_task(self._write(batch), name="gatepost-commit")
 
     def _next(self) -> Batch:
         look = self._look()
@@ -122,27 +152,28 @@ class Commits:
                 marks.append(one)
         return Batch(results, marks, look, self._clock.now_ms())
 
-    async def _commit(self, batch: Batch) -> None:
+    async def _write(self, batch: Batch) -> Sequence[Any]:
+        """Write it; an outcome for each part, in the order of `Batch.alone`."""
         try:
             found = await self._database.write(batch)
         except TryLater as error:
-            self._tell(batch, [error] * batch.size)
-            while self._marks:  # they wait for results that cannot be written now
-                self._tell_mark(self._marks.popleft(), error)
+            return [error] * batch.size
         except Exception as error:
             if batch.size == 1 and not isinstance(error, NotAllOurs):
-                self._tell(batch, [error])
-            else:  # one of them is no longer ours, or cannot be written: the others must not pay for it
-                works = map(self._database.write, batch.alone())
-                self._tell(batch, await asyncio.gather(*works, return_exceptions=True))
-        else:
-            self._tell(batch, [*[True] * (len(batch.results) + len(batch.marks)), found])
+                return [error]
+            # One of them is no longer ours, or cannot be written: the others must not pay for it.
+            works = map(self._database.write, batch.alone())
+            return await asyncio.gather(*works, return_exceptions=True)
+        return [*[True] * (len(batch.results) + len(batch.marks)), found]
 
     def _tell(self, batch: Batch, outcomes: Sequence[Any]) -> None:
         for settling, outcome in zip(batch.results, outcomes, strict=False):
             self._tell_result(settling, outcome)
         for mark, outcome in zip(batch.marks, outcomes[len(batch.results) :], strict=False):
             self._tell_mark(mark, outcome)
+        trouble = next((one for one in outcomes if isinstance(one, TryLater)), None)
+        while trouble is not None and self._marks:  # they wait for results that cannot be written now
+            self._tell_mark(self._marks.popleft(), trouble)
         if batch.look is not None:
             self._guarded(self._answered, outcomes[-1])
 
@@ -177,6 +208,13 @@ class Commits:
     def _ask_again(self) -> None:
         self._results, self._again = [*self._again, *self._results], []
         self.wake()
+
+
+def _outcomes(batch: Batch, task: asyncio.Task[Sequence[Any]]) -> Sequence[Any]:
+    nobody_knows = DatabaseUnavailable("a commit was broken off: nobody knows whether it was kept")
+    if task.cancelled():
+        return [nobody_knows] * batch.size
+    return [nobody_knows if isinstance(one, asyncio.CancelledError) else one for one in task.result()]
 
 
 def _key(claimed: Claimed) -> tuple[uuid.UUID, int]:

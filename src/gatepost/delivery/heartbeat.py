@@ -10,6 +10,7 @@ from collections.abc import Callable
 from sqlalchemy import Connection
 
 from gatepost.delivery.attempt import Desk
+from gatepost.delivery.supervision import Supervised
 from gatepost.errors import TryLater
 from gatepost.events import MessagesRecovered, WorkerFailed, WorkerFoundDead, WorkerRevived
 from gatepost.outbox.give_back import RECOVERED_AT_ONCE, Recovered, recover
@@ -39,8 +40,9 @@ class Heartbeat:
         self._every_s = every_s
         self._revived = revived
         self._beaten_at = float("-inf")
+        self._next_at = float("-inf")
         self._stopping = asyncio.Event()
-        self._task: asyncio.Task[None] | None = None
+        self._task = Supervised("heartbeat", self._run, desk.events)
 
     async def start(self) -> None:
         """Enlist, recover, and beat from now on.
@@ -52,7 +54,8 @@ class Heartbeat:
         # Judged with the first beat only: who starts right after an outage finds every row stale.
         await self._recover(strike_out=False)
         if self._desk.database.shared:
-            self._task = asyncio.create_task(self._run(), name="gatepost-heartbeat")
+            self._next_at = self._beaten_at + self._every_s
+            self._task.start()
 
     async def beat(self) -> None:
         """Say that this worker lives, then see to what others left who do not.
@@ -73,16 +76,15 @@ class Heartbeat:
     async def stop(self) -> None:
         """Beat no more and leave: what is still owned, because it could not be given back, is recovered by others."""
         self._stopping.set()
-        if self._task is not None:
-            await self._task
+        await self._task.stop()
         try:
             await self._desk.database.write(lambda tx: leave(tx, self._owner))
         except Exception as error:  # then the others find it dead
             self._failed(error, 0)
 
     async def _run(self) -> None:
-        wait_s = self._every_s
-        while not await self._stopped_within(wait_s):
+        # When the next one is due is kept: a task that runs again must not begin to wait anew.
+        while not await self._stopped_within(self._next_at - self._desk.clock.monotonic()):
             try:
                 await self.beat()
             except Exception as error:  # whatever happened, the next beat must come
@@ -90,6 +92,7 @@ class Heartbeat:
                 self._failed(error, wait_s)
             else:
                 wait_s = self._every_s
+            self._next_at = self._desk.clock.monotonic() + wait_s
 
     async def _enlist(self) -> None:
         alone = not self._desk.database.shared
@@ -114,7 +117,7 @@ class Heartbeat:
 
     async def _stopped_within(self, seconds: float) -> bool:
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
+            async with asyncio.timeout(max(0, seconds)):
                 await self._stopping.wait()
         return self._stopping.is_set()
 

@@ -1,40 +1,35 @@
 """The worker: looks for due messages when the bell rings, a slot frees or a second has passed, and tries them.
 
-What it claims, marks and settles goes through `commits`; a slot is free as soon as its try has a reply.
+What it claims, marks and settles goes through `commits`; a slot is free as soon as its try has a reply. Its tasks run
+again whenever one of them ends that must not: what they work on is kept here, not in them.
 """
 
 import asyncio
 import random
 from collections.abc import Sequence
 from functools import partial
-from typing import Protocol
-
-from sqlalchemy import Connection
 
 from gatepost.delivery.attempt import Attempt, Desk
 from gatepost.delivery.batch import Settling
+from gatepost.delivery.break_off import break_off
+from gatepost.delivery.chores import Chore, Chores
 from gatepost.delivery.claiming import Claiming
 from gatepost.delivery.commits import MAX_UNSETTLED, Commits
+from gatepost.delivery.expiry import Expiry
 from gatepost.delivery.heartbeat import Heartbeat
 from gatepost.delivery.ring import Ring
 from gatepost.delivery.round import Look, Prepare, Round
+from gatepost.delivery.strays import Strays
+from gatepost.delivery.supervision import Supervised
 from gatepost.errors import TryLater
-from gatepost.events import MessagesPruned, MessagesRecovered, WorkerFailed, WorkerStarted, WorkerStopped
-from gatepost.outbox.give_back import recover_strays
-from gatepost.outbox.settle import settle
+from gatepost.events import WorkerFailed, WorkerStarted, WorkerStopped
+from gatepost.outbox.settle import Try, Verdict
 from gatepost.outbox.workers import HEARTBEAT_S
 from gatepost.signals import StopSign
 
 POLL_S = 1.0
 POLL_JITTER = 0.2  # many workers on one database must not look all at the same moment
 AFTER_FAILURE_S = 1.0
-CHORES_EVERY_S = 600.0
-
-
-class Chore(Protocol):
-    """Deletes one bounded batch of old rows and returns how many went."""
-
-    def __call__(self, tx: Connection, now_ms: int) -> int: ...
 
 
 class Worker:
@@ -54,29 +49,28 @@ class Worker:
     ) -> None:
         self._desk = desk
         self._ring = ring
-        self._next_claim = Claiming(desk, prepare, owner)
         self._owner = owner
         self._slots = slots
-        self._chores = chores
         self._poll_s = poll_s
-        self._heartbeat_s = heartbeat_s
         self._heartbeat = Heartbeat(desk, owner=owner, slots=slots, every_s=heartbeat_s, revived=ring.ring)
-        self._chores_done = float("-inf")
+        self._chores = Chores(desk, chores)
+        self._expiry = Expiry(desk)
+        self._strays = Strays(desk, owner, heartbeat_s)
+        self._claims = Claiming(desk, prepare, owner)
         self._commits = Commits(desk.database, desk.clock, desk.events, look=self._look, answered=self._answered)
         self._under_way: dict[Attempt, asyncio.Task[None]] = {}  # until there is a reply
         self._open: set[Attempt] = set()  # until it is durable what they came to
         self._stopping = False
+        self._breaking_off = False
         self._wanted = False  # a claim goes into the next commit in which a slot is free
         self._claiming: Look | None = None  # the claim under way
         self._claim_error: Exception | None = None
-        self._astray = False  # a claim or an attempt broke off: rows may be ours without anybody working on them
-        self._strays_sought = desk.clock.monotonic()
-        self._loop_task: asyncio.Task[None] | None = None
+        self._loop = Supervised("worker", self._turns, desk.events)
 
     @property
     def running(self) -> bool:
         """Whether the claim loop is alive and not stopping."""
-        return self._loop_task is not None and not self._loop_task.done() and not self._stopping
+        return self._loop.running and not self._stopping
 
     async def start(self) -> None:
         """Enlist, recover what dead workers left, then claim in the background.
@@ -87,7 +81,7 @@ class Worker:
         await self._desk.database.listen(self._ring.ring)
         self._desk.transport.listen(self._ring.ring)
         await self._heartbeat.start()
-        self._loop_task = asyncio.create_task(self._loop(), name="gatepost-worker")
+        self._loop.start()
         self._desk.events.emit(WorkerStarted(owner=self._owner, slots=self._slots))
 
     async def stop(self, grace_s: float, hurry: StopSign) -> None:
@@ -98,14 +92,13 @@ class Worker:
         """
         self._stopping = True
         self._ring.ring()
-        if self._loop_task is not None:
-            await self._loop_task
+        await self._loop.stop()
         await self._wait_for_attempts(grace_s, hurry)
         abandoned = await self._break_off()
         await self._heartbeat.stop()
         self._desk.events.emit(WorkerStopped(owner=self._owner, abandoned=abandoned))
 
-    async def _loop(self) -> None:
+    async def _turns(self) -> None:
         while not self._stopping:
             try:
                 await self._turn()
@@ -114,41 +107,34 @@ class Worker:
             except Exception as error:  # a bug of ours in one round must not end all mail
                 await self._failed(repr(error))
 
-    async def _seek_strays(self) -> None:
-        now_ms = self._desk.clock.now_ms()
-        at_work = {attempt.claimed.id for attempt in self._open}
-        found = await self._desk.database.write(lambda tx: recover_strays(tx, self._owner, at_work, now_ms))
-        self._astray = False
-        self._strays_sought = self._desk.clock.monotonic()
-        if found.count:
-            self._desk.events.emit(MessagesRecovered(due_again=found.due_again, unknown=found.unknown))
-
-    def _may_have_strays(self) -> bool:
-        # A commit whose connection broke may take effect later than our first look.
-        since_s = self._desk.clock.monotonic() - self._strays_sought
-        return self._astray or (self._desk.database.shared and since_s >= self._heartbeat_s)
-
     async def _turn(self) -> None:
         if self._claim_error is not None:
             error, self._claim_error = self._claim_error, None
             raise error
-        if self._may_have_strays():
+        if self._strays.possible:
             self._wanted = False  # nothing is claimed meanwhile
             if self._claiming is None:
-                await self._seek_strays()
-        if not self._may_have_strays():  # else the claim under way rings at its end
+                await self._strays.seek({attempt.claimed.id for attempt in self._open})
+        if not self._strays.possible:  # else the claim under way rings at its end
             self._wanted = True
             self._commits.wake()
-        await self._do_chores()
+        await self._chores.do()
+        if self._desk.transport.room() < self._slots:
+            await self._expiry.go_on()
         if not self._stopping:
             await self._ring.wait(self._poll_s * random.uniform(1 - POLL_JITTER, 1 + POLL_JITTER))  # noqa: S311
+
+    async def _failed(self, error: str) -> None:
+        self._strays.suspect()
+        self._desk.events.emit(WorkerFailed(error=error, retry_in_s=AFTER_FAILURE_S))
+        await asyncio.sleep(AFTER_FAILURE_S)
 
     def _look(self) -> Look | None:
         """What to claim in the commit that begins now."""
         free = min(self._slots - len(self._under_way), self._slots + MAX_UNSETTLED - len(self._open))
         if not self._wanted or self._stopping:
             return None
-        if (look := self._next_claim.next(free, idle=not self._open)) is not None:
+        if (look := self._claims.next(free, idle=not self._open)) is not None:
             self._wanted = False
             self._claiming = look
         return look
@@ -157,12 +143,13 @@ class Worker:
         look, self._claiming = self._claiming, None
         if isinstance(found, Exception):
             self._claim_error = found
+            self._strays.suspect()
             self._ring.ring()
             return
         self._begin(found)
-        if look is not None and self._next_claim.answered(look, found):
+        if look is not None and self._claims.answered(look, found):
             self._wanted = True
-        if self._may_have_strays():
+        if self._strays.possible:
             self._wanted = False
             self._ring.ring()
 
@@ -172,10 +159,10 @@ class Worker:
         for claimed, values in found.ready:
             attempt = Attempt(self._desk, self._commits, claimed, values)
             self._open.add(attempt)
-            self._under_way[attempt] = asyncio.create_task(self._try(attempt), name="gatepost-attempt")
+            self._under_way[attempt] = task = asyncio.create_task(self._try(attempt), name="gatepost-attempt")
+            task.add_done_callback(partial(self._over, attempt))
 
     async def _try(self, attempt: Attempt) -> None:
-        """Run one try. Cancelled, it stays in `_open`: `stop` settles it."""
         try:
             await attempt.run()
         except Exception as error:
@@ -185,8 +172,16 @@ class Worker:
             self._open.discard(attempt)
             self._commits.forget(attempt.claimed)
         elif attempt.verdict is not None and attempt.tried is not None:
-            told = partial(self._settled, attempt)
-            self._commits.settle(Settling(attempt.claimed, attempt.verdict, attempt.tried, told))
+            self._settle(attempt, attempt.verdict, attempt.tried)
+
+    def _over(self, attempt: Attempt, task: asyncio.Task[None]) -> None:
+        """A task that was cancelled, perhaps before it began, and not by a stop: its message must not wait for it."""
+        if task.cancelled() and not self._breaking_off and self._under_way.pop(attempt, None) is not None:
+            self._desk.events.emit(WorkerFailed(error="an attempt was cancelled", retry_in_s=0))
+            self._settle(attempt, *attempt.cancelled())
+
+    def _settle(self, attempt: Attempt, verdict: Verdict, tried: Try) -> None:
+        self._commits.settle(Settling(attempt.claimed, verdict, tried, partial(self._settled, attempt)))
 
     def _settled(self, attempt: Attempt, outcome: bool | Exception) -> None:
         self._open.discard(attempt)
@@ -197,7 +192,7 @@ class Worker:
 
     def _gone_astray(self, attempt: Attempt, error: Exception) -> None:
         attempt.over = True
-        self._astray = True
+        self._strays.suspect()
         self._desk.events.emit(WorkerFailed(error=repr(error), retry_in_s=0))
 
     async def _finish(self) -> None:
@@ -215,40 +210,9 @@ class Worker:
 
     async def _break_off(self) -> int:
         await self._commits.close()
+        self._breaking_off = True
         left = list(self._under_way.values())
         for task in left:
             task.cancel()
         await asyncio.gather(*left, return_exceptions=True)
-        open_attempts = sorted((one for one in self._open if not one.over), key=lambda one: one.claimed.id)
-        if not open_attempts:
-            return 0
-        now_ms = self._desk.clock.now_ms()
-
-        def work(tx: Connection) -> list[Attempt]:
-            return [one for one in open_attempts if settle(tx, one.claimed, *one.break_off(now_ms), now_ms)]
-
-        try:
-            for attempt in await self._desk.database.write(work):
-                attempt.announce()
-        except TryLater as error:
-            # These rows are found with an owner that is gone, by another worker or at the next start.
-            self._desk.events.emit(WorkerFailed(error=str(error), retry_in_s=0))
-        return len(open_attempts)
-
-    async def _do_chores(self) -> None:
-        now = self._desk.clock.monotonic()
-        if now - self._chores_done < CHORES_EVERY_S:
-            return
-        now_ms, found = self._desk.clock.now_ms(), 0
-        for chore in self._chores:
-            count = await self._desk.database.write(partial(chore, now_ms=now_ms))
-            if count:
-                self._desk.events.emit(MessagesPruned(count=count))
-            found += count
-        if not found:  # else there may be more than a batch: after the next claim, not in ten minutes
-            self._chores_done = now
-
-    async def _failed(self, error: str) -> None:
-        self._astray = True
-        self._desk.events.emit(WorkerFailed(error=error, retry_in_s=AFTER_FAILURE_S))
-        await asyncio.sleep(AFTER_FAILURE_S)
+        return await break_off(self._desk, [one for one in self._open if not one.over])

@@ -36,7 +36,7 @@ async def test_a_suspect_goes_when_nothing_else_is_under_way(
         await delivery.wait_for(MessageAccepted, 6)
     order = [uuid.UUID(event.message) for event in delivery.of(MessageAccepted)]
     assert sorted([*others, *suspects]) == sorted(order)
-    assert suspects == order[:2]
+    assert set(suspects) == set(order[:2])
     assert [1, 1] == together[:2]
 
 
@@ -53,7 +53,7 @@ async def test_what_is_under_way_delays_a_suspect(
         (suspect,) = await _suspect(delivery)
         clock.move(1.0)
         delivery.ring.ring()
-        await delivery.at_rest(lambda: delivery.worker._next_claim._alone._waiting_since is not None)
+        await delivery.at_rest(lambda: delivery.worker._claims._alone._waiting_since is not None)
         (late,) = await delivery.enqueue()
         await delivery.at_rest(lambda: True)
         assert ["queued", "queued"] == [await state_of(database, row_id) for row_id in (suspect, late)]

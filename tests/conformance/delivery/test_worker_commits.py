@@ -19,6 +19,8 @@ from gatepost.events import (
     WorkerStopped,
 )
 from gatepost.testing import Call, Hang, Step, SubmissionServer
+from gatepost.transport.memory import MemoryTransport
+from gatepost.transport.reply import Outcome, Phase, Reply
 from tests.support.clock import MovableClock
 from tests.support.commits import Watched
 from tests.support.delivery import DEADLINE_S, NEVER_S, Delivery, reached, smtp_to, wait
@@ -132,12 +134,13 @@ async def test_a_database_away_at_the_mark_costs_no_attempt(
 
 
 async def test_results_that_cannot_be_written_do_not_pile_up(
-    database: Database, server: SubmissionServer, clock: MovableClock, monkeypatch: pytest.MonkeyPatch
+    database: Database, clock: MovableClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Two slots, a mail server that is away, claims that succeed and results that do not: 34 messages, no more."""
+    """Two slots, a transport that hands over nothing, claims that succeed and results that do not: 34, no more."""
     monkeypatch.setattr(commits, "SETTLE_RETRY_S", NEVER_S)
     monkeypatch.setattr(worker, "AFTER_FAILURE_S", 0.001)
-    await server.stop()
+    refusing = MemoryTransport()
+    refusing.answer_with(*[Reply(Outcome.UNREACHABLE, Phase.CONNECT)] * 60)
     watched = Watched(database)
 
     def break_results() -> None:
@@ -145,7 +148,7 @@ async def test_results_that_cannot_be_written_do_not_pile_up(
             watched.errors = [DatabaseUnavailable("away")]
 
     watched.before = break_results
-    delivery = Delivery(watched, smtp_to(server.port), clock, slots=2, poll_s=0.001)
+    delivery = Delivery(watched, refusing, clock, slots=2, poll_s=0.001)
     ids = await delivery.enqueue(60)
 
     async def sending() -> int:
@@ -213,7 +216,7 @@ class Seeking(Watched):
         self.seeking, self.go_on = asyncio.Event(), asyncio.Event()
 
     async def write(self, work: Work[T]) -> T:
-        if "_seek_strays" in getattr(work, "__qualname__", "") and not self.errors:
+        if "Strays.seek" in getattr(work, "__qualname__", "") and not self.errors:
             self.seeking.set()
             await self.go_on.wait()
         return await super().write(work)

@@ -15,7 +15,7 @@ from gatepost.accounts.registration import prune_candidates
 from gatepost.accounts.throttle import told_today, waiting
 from gatepost.accounts.tokens import Purpose, prune_tokens
 from gatepost.database.connection import Database
-from gatepost.delivery.worker import Chore
+from gatepost.delivery.chores import Chore
 from gatepost.errors import BadToken
 from gatepost.events import Events
 from gatepost.outbox.prune import prune_no_account

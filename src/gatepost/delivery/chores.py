@@ -1,0 +1,45 @@
+"""Old rows are deleted beside the mail, in transactions of their own, batch by batch."""
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Protocol
+
+from sqlalchemy import Connection
+
+from gatepost.delivery.attempt import Desk
+from gatepost.events import MessagesPruned
+
+CHORES_EVERY_S = 600.0
+
+
+class Chore(Protocol):
+    """Deletes one bounded batch of old rows and returns how many went."""
+
+    def __call__(self, tx: Connection, now_ms: int) -> int: ...
+
+
+class Chores:
+    """Does each of them at the start and every CHORES_EVERY_S seconds."""
+
+    def __init__(self, desk: Desk, chores: Sequence[Chore]) -> None:
+        self._desk = desk
+        self._chores = chores
+        self._done_at = float("-inf")
+
+    async def do(self) -> None:
+        """Delete one batch of each kind, if it is time.
+
+        Raises:
+            TryLater: the database takes no writes.
+        """
+        now_s = self._desk.clock.monotonic()
+        if now_s - self._done_at < CHORES_EVERY_S:
+            return
+        now_ms, found = self._desk.clock.now_ms(), 0
+        for chore in self._chores:
+            count = await self._desk.database.write(partial(chore, now_ms=now_ms))
+            if count:
+                self._desk.events.emit(MessagesPruned(count=count))
+            found += count
+        if not found:  # else there may be more than a batch: after the next claim, not in ten minutes
+            self._done_at = now_s
