@@ -120,6 +120,10 @@ class SubmissionServer:
         """Listen again on the same port."""
         self._on_own_loop_and_wait(self.start())
 
+    def hang_up(self) -> None:
+        """Drop every connection, kept ones too, and go on listening; as `go_away`."""
+        self._on_own_loop_and_wait(self.drop_connections())
+
     def _on_own_loop_and_wait(self, work: Coroutine[Any, Any, None]) -> None:
         assert self._loop is not None, "the server does not run"  # noqa: S101  a mistake of the test that asks
         asyncio.run_coroutine_threadsafe(work, self._loop).result(START_TIMEOUT_S)
