@@ -16,6 +16,7 @@ from gatepost.accounts.idempotency import prune_idempotency_keys
 from gatepost.accounts.registration import prune_candidates
 from gatepost.accounts.tokens import prune_tokens
 from gatepost.clock import Clock, SystemClock
+from gatepost.control.listener import ControlSocket
 from gatepost.database.connection import Work
 from gatepost.database.later import OpenedLater
 from gatepost.delivery.attempt import Desk
@@ -108,7 +109,7 @@ class Gatepost:
             settings,
             self.events,
             database=self._database,
-            make_transport=lambda: transport or build_transport(settings),
+            make_transport=lambda: transport or build_transport(settings, self.events),
             make_worker=self._make_worker if worker else None,
             passwords=passwords,
         )
@@ -127,6 +128,9 @@ class Gatepost:
             welcome=settings.welcome,
             password_min_length=settings.password_min_length,
         )
+        self._operate = partial(operate, self.write, self.clock, self.events)
+        file = settings.database_file
+        self._control = ControlSocket(file, self._operate, self.events) if file is not None else None
         self._context = self._web_context()
 
     # ---- for a host's app -------------------------------------------------------------------------------------
@@ -180,6 +184,8 @@ class Gatepost:
     async def start(self, wait_for_owner_s: float | None = None) -> None:
         """See `Life.start`."""
         await self._life.start(wait_for_owner_s)
+        if self._control is not None:
+            await self._control.open()
 
     def begin_stop(self, grace_s: float | None = None) -> None:
         """See `Life.begin_stop`."""
@@ -190,7 +196,9 @@ class Gatepost:
         await self._life.worker_stopped()
 
     async def stop(self) -> None:
-        """See `Life.stop`."""
+        """See `Life.stop`; the command line is heard until then."""
+        if self._control is not None:
+            await self._control.close()
         await self._life.stop()
 
     # ---- what is handed over ----------------------------------------------------------------------------------
@@ -204,7 +212,7 @@ class Gatepost:
             flows=AccountFlows.of(self.gate),
             ring=self._ring_the_bell,
             database=self._database,
-            operate=partial(operate, self.write, self.clock, self.events),
+            operate=self._operate,
             recipient_keys=self._recipient_keys,
             mailbox=Mailbox(mailbox_folder(self.settings)) if kept_here else None,
             stopping=self._life.stopping,

@@ -8,10 +8,11 @@ from typing import Annotated
 
 import typer
 
-from gatepost.cli import messages, send_test, serving, text, working
+from gatepost.cli import messages, operating, send_test, serving, text, working
 from gatepost.database.opening import open_database
 from gatepost.database.schema import current_revision
-from gatepost.errors import GatepostError, SettingsError
+from gatepost.errors import ActionRefused, GatepostError, NoSuchMessage, SettingsError, TryLater
+from gatepost.outbox.actions import Action
 from gatepost.outbox.lifecycle import State
 from gatepost.outbox.search import MAX_PAGE
 from gatepost.settings import Settings
@@ -29,9 +30,14 @@ cli = typer.Typer(
     pretty_exceptions_show_locals=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-messages_cli = typer.Typer(no_args_is_help=True, help="Look at the outbox, beside a running service or without one.")
+messages_cli = typer.Typer(
+    no_args_is_help=True, help="Look at the outbox and act on it, beside a running service or without one."
+)
 cli.add_typer(messages_cli, name="messages")
 
+MessageId = Annotated[uuid.UUID, typer.Argument(help="The message's id, as `messages list` prints it.")]
+Reason = Annotated[str | None, typer.Option(help="Why; kept with what was done, at most 500 characters.")]
+_NO_SUCH_MESSAGE = "there is no message with the id {}; `gatepost messages list` lists them."
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, as GET /mail/messages answers it.")]
 
 
@@ -126,14 +132,50 @@ def list_messages(
 
 
 @messages_cli.command("show")
-def show_message(
-    id: Annotated[uuid.UUID, typer.Argument(help="The message's id, as `messages list` prints it.")],
-    as_json: Json = False,
-) -> None:
-    """Show one message with every try to submit it."""
+def show_message(id: MessageId, as_json: Json = False) -> None:
+    """Show one message with every try to submit it, and what operators did to it."""
     if not asyncio.run(messages.print_one(Settings.load(), id, as_json=as_json)):
-        text.complain(f"there is no message with the id {id}; `gatepost messages list` lists them.")
+        text.complain(_NO_SUCH_MESSAGE.format(id))
         raise typer.Exit(FAILED)
+
+
+def _act(action: Action, id: uuid.UUID, reason: str | None) -> None:
+    try:
+        acted = asyncio.run(operating.operate(Settings.load(), action, id, reason))
+    except NoSuchMessage:
+        text.complain(_NO_SUCH_MESSAGE.format(id))
+        raise typer.Exit(FAILED) from None
+    except (ActionRefused, TryLater) as refusal:
+        text.complain(str(refusal))
+        raise typer.Exit(FAILED) from None
+    if acted.result is None:
+        print(f"{acted.message}: {acted.state_before} → {acted.state_after}")
+    else:
+        print(f"{acted.message} is sent again as {acted.result}")
+
+
+@messages_cli.command("hold")
+def hold_message(id: MessageId, reason: Reason = None) -> None:
+    """Stop a message that waits, until it is released or cancelled."""
+    _act(Action.HOLD, id, reason)
+
+
+@messages_cli.command("release")
+def release_message(id: MessageId, reason: Reason = None) -> None:
+    """Let a held message go out now."""
+    _act(Action.RELEASE, id, reason)
+
+
+@messages_cli.command("cancel")
+def cancel_message(id: MessageId, reason: Reason = None) -> None:
+    """Stop a message, or its further copies, for good."""
+    _act(Action.CANCEL, id, reason)
+
+
+@messages_cli.command("resend")
+def resend_message(id: MessageId, reason: Reason = None) -> None:
+    """Send what went out, or failed, once more as a new message."""
+    _act(Action.RESEND, id, reason)
 
 
 @cli.command("send-test")

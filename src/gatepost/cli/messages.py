@@ -18,6 +18,7 @@ from gatepost.outbox.lifecycle import State
 from gatepost.outbox.search import AttemptRow, MessageDetail
 from gatepost.settings import Settings, development_keys
 from gatepost.settings.development import FILE_NAME
+from gatepost.transport.reply_table import explain
 
 T = TypeVar("T")
 
@@ -75,7 +76,7 @@ async def print_one(settings: Settings, id: uuid.UUID, *, as_json: bool) -> bool
     if as_json:
         shown = {
             "message": _plain(asdict(found.message)),
-            "attempts": [_plain(asdict(attempt)) for attempt in found.attempts],
+            "attempts": [_plain(asdict(one)) | {"explanation": _explained(one)} for one in found.attempts],
             "actions": [_plain(asdict(deed)) for deed in found.actions],
             "resent_as": [str(one) for one in found.resent_as],
         }
@@ -108,7 +109,7 @@ def _describe(found: MessageDetail) -> None:
 def _describe_attempts(found: MessageDetail) -> None:
     print()
     text.columns(
-        ("try", "started", "phase", "outcome", "reply", "server", "took"),
+        ("try", "started", "phase", "outcome", "reply", "server", "took", "in words"),
         (
             (
                 "not counted" if attempt.number is None else attempt.number,
@@ -118,10 +119,15 @@ def _describe_attempts(found: MessageDetail) -> None:
                 _reply(attempt),
                 attempt.server,
                 None if attempt.duration_ms is None else f"{attempt.duration_ms} ms",
+                _explained(attempt),
             )
             for attempt in found.attempts
         ),
     )
+
+
+def _explained(attempt: AttemptRow) -> str:
+    return explain(attempt.outcome, attempt.phase, attempt.reply_code, attempt.enhanced_status)
 
 
 def _reply(attempt: AttemptRow) -> str:

@@ -14,6 +14,7 @@ from gatepost.outbox import search
 from gatepost.outbox.actions import Action
 from gatepost.outbox.lifecycle import State
 from gatepost.outbox.search import AttemptRow, MessageRow
+from gatepost.transport.reply_table import explain
 from gatepost.web.access import operators_only
 from gatepost.web.context import WebContext
 from gatepost.web.problems import NO_SUCH_MESSAGE, documented, refused
@@ -49,7 +50,10 @@ class MessageBody(BaseModel):
 
 
 class AttemptBody(BaseModel):
-    """One try to submit a message; `number` is null when it does not count."""
+    """One try to submit a message; `number` is null when it does not count.
+
+    `explanation` says in one sentence what it came to, for support.
+    """
 
     claim_number: int
     number: int | None
@@ -61,6 +65,7 @@ class AttemptBody(BaseModel):
     server: str | None
     started_at: str
     duration_ms: int | None
+    explanation: str
 
 
 class MessagePage(BaseModel):
@@ -193,7 +198,8 @@ def _message(row: MessageRow) -> MessageBody:
 
 
 def _attempt(row: AttemptRow) -> AttemptBody:
-    return AttemptBody.model_validate(_with_text_instants(asdict(row)))
+    explanation = explain(row.outcome, row.phase, row.reply_code, row.enhanced_status)
+    return AttemptBody.model_validate({**_with_text_instants(asdict(row)), "explanation": explanation})
 
 
 def _with_text_instants(row: dict[str, Any]) -> dict[str, Any]:

@@ -1,0 +1,342 @@
+"""The socket beside the database: what is heard, from whom, how much and for how long."""
+
+import asyncio
+import json
+import os
+import socket
+import stat
+import tempfile
+import uuid
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gatepost.audit.trail import MAX_REASON_CHARACTERS, Signature
+from gatepost.control import listener as listening
+from gatepost.control.asking import NobodyListens, ask
+from gatepost.control.line import MAX_LINE_BYTES, NotUnderstood, Wish, read_answer
+from gatepost.control.listener import MAX_CONVERSATIONS, ControlSocket
+from gatepost.control.place import socket_path
+from gatepost.errors import ActionRefused, DatabaseUnavailable, MessageInFlight, NoSuchMessage, StartRefused
+from gatepost.events import Event, Events, RequestFailed, SettingWarned
+from gatepost.outbox.actions import Action
+from gatepost.outbox.lifecycle import State
+from gatepost.outbox.operate import Acted
+
+MESSAGE, NEW = uuid.UUID(int=7), uuid.UUID(int=8)
+HOLD = Wish(Action.HOLD, MESSAGE, None)
+
+
+class Operator:
+    """Answers what the test wants, when it wants, and keeps what it was asked."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[Action, uuid.UUID, Signature]] = []
+        self.answer: Any = Acted(MESSAGE, Action.HOLD, None, State.QUEUED, State.HELD)
+        self.may_answer = asyncio.Event()
+        self.may_answer.set()
+        self.heard = asyncio.Semaphore(0)
+
+    async def __call__(self, action: Action, message_id: uuid.UUID, by: Signature) -> Acted:
+        self.asked.append((action, message_id, by))
+        self.heard.release()
+        await self.may_answer.wait()
+        if isinstance(self.answer, Exception):
+            raise self.answer
+        acted: Acted = self.answer
+        return acted
+
+
+class Place:
+    """A file with its socket, and what was told."""
+
+    def __init__(self, folder: Path) -> None:
+        self.database = (folder / "gatepost.db").resolve()
+        self.database.touch()
+        self.path = socket_path(self.database)
+        self.operator = Operator()
+        self.heard: list[Event] = []
+        self.events = Events()
+        self.events.subscribe(self.heard.append)
+        self.control = ControlSocket(self.database, self.operator, self.events)
+
+    @asynccontextmanager
+    async def connected(self) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
+        reader, writer = await asyncio.open_unix_connection(str(self.path))
+        try:
+            yield reader, writer
+        finally:
+            writer.close()
+
+    async def said(self, raw: bytes) -> dict[str, Any]:
+        """Send something and return the answer."""
+        async with self.connected() as (reader, writer):
+            writer.write(raw)
+            writer.write_eof()
+            answer: dict[str, Any] = json.loads(await reader.readline())
+            return answer
+
+
+@pytest.fixture
+async def place(tmp_path: Path) -> AsyncIterator[Place]:
+    """A socket that listens."""
+    place = Place(tmp_path)
+    await place.control.open()
+    yield place
+    await place.control.close()
+
+
+async def test_a_wish_is_carried_out_and_answered(place: Place) -> None:
+    """Action, message, reason, and who asks as the system knows it."""
+    assert place.operator.answer == await ask(place.database, Wish(Action.HOLD, MESSAGE, "wrong text"))
+    by = Signature(actor=f"command line (uid {os.getuid()})", reason="wrong text")
+    assert [(Action.HOLD, MESSAGE, by)] == place.operator.asked
+    place.operator.answer = Acted(MESSAGE, Action.RESEND, NEW, State.FAILED, State.FAILED)
+    assert place.operator.answer == await ask(place.database, Wish(Action.RESEND, MESSAGE, None))
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (NoSuchMessage("none"), NoSuchMessage),
+        (MessageInFlight("under way"), MessageInFlight),
+        (ActionRefused("not so"), ActionRefused),
+        (DatabaseUnavailable("full"), DatabaseUnavailable),
+        (ZeroDivisionError("secret"), NotUnderstood),
+    ],
+    ids=repr,
+)
+async def test_a_refusal_arrives_as_what_it_is(place: Place, error: Exception, told: type[Exception]) -> None:
+    """With its sentence; a bug shows nothing of itself and is told to the log."""
+    place.operator.answer = error
+    with pytest.raises(told) as refused:
+        await ask(place.database, HOLD)
+    assert type(refused.value) is told
+    bug = isinstance(error, ZeroDivisionError)
+    assert (str(error) in str(refused.value)) is not bug
+    assert [one.error for one in place.heard if isinstance(one, RequestFailed)] == ["ZeroDivisionError"] * bug
+
+
+async def test_the_longest_reason_fits(place: Place) -> None:
+    """As many of the widest characters as are allowed, escaped as JSON does it."""
+    reason = "\U0001f600" * MAX_REASON_CHARACTERS
+    wish = Wish(Action.HOLD, MESSAGE, reason)
+    assert len(wish.line()) < MAX_LINE_BYTES
+    await ask(place.database, wish)
+    assert [reason] == [by.reason for _, _, by in place.operator.asked]
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"",
+        b"\n",
+        b"[]\n",
+        b"{}\n",
+        b"\xff\n",
+        b'{"action": "hold", "message": 7}\n',
+        b'{"action": "hold", "message": "x"}\n',
+        b'{"action": "drop", "message": "00000000-0000-0000-0000-000000000007"}\n',
+        b'{"action": "hold", "message": "00000000-0000-0000-0000-000000000007", "reason": 7}\n',
+        b'{"action": "hold", "message": "00000000-0000-0000-0000-000000000007"}',  # cut off before its end
+        b"[" * 5_000 + b"\n",
+        b"x" * (MAX_LINE_BYTES * 3),
+    ],
+    ids=lambda raw: repr(raw[:40]),
+)
+async def test_what_is_no_wish_is_refused_and_nothing_is_done(place: Place, raw: bytes) -> None:
+    """Whatever arrives, in bounded memory; a line that was cut off is not carried out."""
+    assert "not_understood" == (await place.said(raw))["refused"]
+    assert ([], []) == (place.operator.asked, [one for one in place.heard if isinstance(one, RequestFailed)])
+
+
+async def test_a_reason_that_cannot_be_kept_is_refused(place: Place) -> None:
+    """The socket is no way round the bounds."""
+    for reason in ("x" * (MAX_REASON_CHARACTERS + 1), "\0", "\ud800"):
+        assert "invalid_input" == (await place.said(Wish(Action.HOLD, MESSAGE, reason).line()))["refused"]
+    assert [] == place.operator.asked
+
+
+async def test_who_says_nothing_is_cut_off(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An open line is no place for ever."""
+    monkeypatch.setattr(listening, "LINE_TIMEOUT_S", 0.05)
+    async with place.connected() as (reader, writer):
+        writer.write(b'{"action"')
+        async with asyncio.timeout(10):
+            assert b"" == await reader.read()
+
+
+async def test_more_than_a_few_at_once_are_told_to_come_again(place: Place) -> None:
+    """Those under way are answered all the same."""
+    place.operator.may_answer.clear()
+    asking = [asyncio.create_task(ask(place.database, HOLD)) for _ in range(MAX_CONVERSATIONS)]
+    for _ in range(MAX_CONVERSATIONS):
+        await place.operator.heard.acquire()
+    with pytest.raises(DatabaseUnavailable, match="too many"):
+        await ask(place.database, HOLD)
+    place.operator.may_answer.set()
+    assert [place.operator.answer] * MAX_CONVERSATIONS == await asyncio.gather(*asking)
+    assert place.operator.answer == await ask(place.database, HOLD)
+
+
+async def test_another_user_is_refused_before_it_is_read(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The system says who is at the other end, whatever the line says; root is heard."""
+    monkeypatch.setattr(listening, "uid_of_peer", lambda connection: os.geteuid() + 1)
+    assert "only the service's own user and root" in (await place.said(HOLD.line()))["detail"]
+    assert [] == place.operator.asked
+    monkeypatch.setattr(listening, "uid_of_peer", lambda connection: 0)
+    assert "held" == (await place.said(HOLD.line()))["state_after"]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can try as somebody else")
+async def test_the_system_says_who_asks() -> None:
+    """A process of another user, although the file's mode would let it in, is refused; and its line is not read."""
+    with tempfile.TemporaryDirectory(dir="/tmp") as folder:
+        place = Place(Path(folder))
+        await place.control.open()
+        os.chmod(folder, 0o711)
+        os.chmod(place.path, 0o666)
+        child = os.fork()
+        if child == 0:
+            _ask_as_nobody(place.path)
+        code = os.waitstatus_to_exitcode((await asyncio.to_thread(os.waitpid, child, 0))[1])
+        await place.control.close()
+    assert (0, []) == (code, place.operator.asked)
+
+
+def _ask_as_nobody(path: Path) -> None:
+    """In a child: end with 0 when the answer is a refusal of this user."""
+    code = 1
+    try:
+        os.setgroups([])
+        os.setgid(65534)
+        os.setuid(65534)
+        with socket.socket(socket.AF_UNIX) as client:
+            client.settimeout(10)
+            client.connect(str(path))
+            client.sendall(HOLD.line())
+            code = 0 if b"own user and root may do this, not uid 65534" in client.recv(1000) else 3
+    finally:
+        os._exit(code)
+
+
+async def test_a_socket_of_a_stranger_is_not_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where others may write into the folder, anybody could lay a socket there: nothing is sent to it."""
+    place = Place(tmp_path)
+    got: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+
+    async def listen(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        got.set_result(await reader.read())
+        writer.close()
+
+    server = await asyncio.start_unix_server(listen, place.path)
+    stranger = place.database.stat().st_uid + 1000
+    monkeypatch.setattr("gatepost.control.asking.uid_of_peer", lambda connection: stranger)
+    with pytest.raises(StartRefused, match="which is not the service's user"):
+        await ask(place.database, HOLD)
+    assert b"" == await got
+    server.close()
+
+
+# Start and stop
+
+
+async def test_only_its_user_can_connect_and_its_end_removes_it(place: Place) -> None:
+    """Mode 0600, whatever the umask; closed twice does no harm, and then nobody listens."""
+    assert stat.S_IMODE(place.path.stat().st_mode) == 0o600
+    await place.control.close()
+    await place.control.close()
+    assert not place.path.exists()
+    with pytest.raises(NobodyListens):
+        await ask(place.database, HOLD)
+
+
+async def test_what_a_dead_process_left_is_replaced(tmp_path: Path) -> None:
+    """Nobody listens at it, and the next owner of the file takes its place."""
+    place = Place(tmp_path)
+    with socket.socket(socket.AF_UNIX) as dead:
+        dead.bind(str(place.path))
+    with pytest.raises(NobodyListens):
+        await ask(place.database, HOLD)
+    await place.control.open()
+    assert place.operator.answer == await ask(place.database, HOLD)
+    await place.control.close()
+
+
+async def test_a_file_in_its_place_is_left_alone(tmp_path: Path) -> None:
+    """It may be anybody's: the service goes on without a socket, and says so once."""
+    place = Place(tmp_path)
+    place.path.write_text("mine")
+    await place.control.open()
+    (warned,) = [one.detail for one in place.heard if isinstance(one, SettingWarned)]
+    assert "is there and is no socket" in warned
+    await place.control.close()
+    assert place.path.read_text() == "mine"
+
+
+async def test_a_folder_that_cannot_be_written_is_no_reason_not_to_start(tmp_path: Path) -> None:
+    """No socket can be made there: the service goes on, and says what does not work."""
+    place = Place(tmp_path)
+    place.control = ControlSocket(tmp_path / "gone" / "gatepost.db", place.operator, place.events)
+    await place.control.open()
+    (warned,) = [one.detail for one in place.heard if isinstance(one, SettingWarned)]
+    assert "`gatepost messages hold`" in warned
+    await place.control.close()
+
+
+async def test_a_stop_lets_an_answer_under_way_go_out(place: Place) -> None:
+    """Whoever was heard is answered; whoever takes too long is told by the broken line that nobody knows."""
+    place.operator.may_answer.clear()
+    asking = asyncio.create_task(ask(place.database, HOLD))
+    await place.operator.heard.acquire()
+    closing = asyncio.create_task(place.control.close())
+    await asyncio.sleep(0)
+    place.operator.may_answer.set()
+    await closing
+    assert place.operator.answer == await asking
+
+
+async def test_a_stop_does_not_wait_for_ever(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A conversation that hangs is cut; the command says that it may be done or not."""
+    monkeypatch.setattr(listening, "LAST_ANSWERS_S", 0.05)
+    place.operator.may_answer.clear()
+    asking = asyncio.create_task(ask(place.database, HOLD))
+    await place.operator.heard.acquire()
+    async with asyncio.timeout(10):
+        await place.control.close()
+    with pytest.raises(DatabaseUnavailable, match="it may be done or not"):
+        await asking
+
+
+async def test_a_path_longer_than_an_address_works(tmp_path: Path) -> None:
+    """By way of the folder's descriptor: bound, asked, removed."""
+    folder = tmp_path / ("d" * 120)
+    folder.mkdir()
+    place = Place(folder)
+    await place.control.open()
+    assert stat.S_IMODE(place.path.stat().st_mode) == 0o600
+    assert place.operator.answer == await ask(place.database, HOLD)
+    await place.control.close()
+    assert not place.path.exists()
+
+
+async def test_a_name_longer_than_an_address_is_told(tmp_path: Path) -> None:
+    """There is no way round that: the service warns, the command names another way."""
+    place = Place(tmp_path)
+    database = tmp_path / ("d" * 120)
+    place.control = ControlSocket(database, place.operator, place.events)
+    await place.control.open()
+    assert [one for one in place.heard if isinstance(one, SettingWarned)]
+    with pytest.raises(StartRefused, match="use the HTTP routes"):
+        await ask(database.resolve(), HOLD)
+    await place.control.close()
+
+
+@pytest.mark.parametrize("line", [b"", b"x", b'{"message": "x"}\n', b'{"refused": "new", "detail": "y"}\n'], ids=repr)
+def test_an_answer_of_another_version_is_told(line: bytes) -> None:
+    """What this version does not know is no success."""
+    with pytest.raises(NotUnderstood):
+        read_answer(line)
