@@ -71,15 +71,21 @@ class Servers:
         self._probe = probe
         self._events = events or Events()
         self._listeners: list[Callable[[], None]] = []
-        self._said = UNBOUNDED  # what whoever asked for room may think is left of it
         self._closed = False
 
     # What a transport tells its caller.
 
     def room(self) -> int:
         """See `Transport.room`."""
-        self._said = self._room()
-        return self._said
+        if self._closed:
+            return 0
+        now, room = asyncio.get_running_loop().time(), 0
+        for one in self._watched:
+            self._keep_probing(one)
+            room += one.room(now)
+            if one.breaker.is_closed:
+                break  # what this one has no room for waits for it: a rate is no reason to go elsewhere
+        return min(room, UNBOUNDED)
 
     def listen(self, more: Callable[[], None]) -> None:
         """See `Transport.listen`."""
@@ -88,19 +94,6 @@ class Servers:
     def usable(self) -> Mapping[str, bool]:
         """See `Transport.usable`."""
         return {one.name: not one.breaker.is_open for one in self._watched}
-
-    def _room(self) -> int:
-        if self._closed:
-            return 0
-        now, room = asyncio.get_running_loop().time(), 0
-        for one in self._watched:
-            self._keep_probing(one)
-            room += one.room(now)
-            if one.breaker.is_closed:
-                # What this one has no room for waits for it: a rate is no reason to go elsewhere.
-                self._wake_when_refilled(one, now)
-                break
-        return min(room, UNBOUNDED)
 
     # A message's way.
 
@@ -111,7 +104,6 @@ class Servers:
     def begin(self, number: int) -> "Visit":
         """Count a message as begun with a server; to be followed by `Visit.end`."""
         one, now = self._watched[number], asyncio.get_running_loop().time()
-        self._said = self._said if self._said == UNBOUNDED else max(0, self._said - 1)
         if one.rate is not None:
             one.rate.take(now)
             self._wake_when_refilled(one, now)
@@ -124,6 +116,8 @@ class Servers:
         answered = reply is not None and (reply.code is not None or reply.outcome is Outcome.ACCEPTED)
         change = one.breaker.end(term, fault, answered=answered, now=now)
         self._changed(one, change, reply, before, now)
+        if before is not None:  # each end of slow start makes room
+            self._stir()
 
     def none_can(self) -> Reply:
         """Say that no server can be used at present, and why."""
@@ -142,15 +136,10 @@ class Servers:
         elif change is not None and reply is not None:
             self._events.emit(_failure(one, change, reply, before, now))
         self._keep_probing(one)
-        self._stir()
 
     def _stir(self) -> None:
-        """Call whoever listens, when there is more room than they may think."""
-        if self._said == UNBOUNDED or not self._listeners:
-            return
-        room = self._room()
-        if room > self._said:
-            self._said = room
+        """Tell whoever listens, unless there is no room after all."""
+        if self._listeners and self.room():
             for more in self._listeners:
                 more()
 
@@ -182,6 +171,7 @@ class Servers:
             else:
                 change = one.breaker.probe_failed(reply.fault or Fault.CONNECTION, now)
             self._changed(one, change, reply, before, now)
+        self._stir()
 
     async def _probed(self, one: Watched) -> Reply | None:
         if self._probe is None:
