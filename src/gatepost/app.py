@@ -117,6 +117,7 @@ class Gatepost:
             all_templates, self.clock, message_id_domain=message_id_domain, on_enqueued=self._warn_if_not_running
         )
         self._warned_not_running = not worker
+        self._submits = worker
         self.gate = Gate(
             database=self._database,
             passwords=passwords,
@@ -271,7 +272,9 @@ class Gatepost:
         )
         now_ms = self.clock.now_ms()
         oldest_s = 0.0 if found.oldest_waiting_at is None else max(0.0, (now_ms - found.oldest_waiting_at) / 1000)
-        return self._metrics.exposition(found.by_state, oldest_s, workers)
+        transport = self._life.transport
+        usable, room = (transport.usable(), transport.room()) if self._submits else ({}, 0)
+        return self._metrics.exposition(found.by_state, oldest_s, workers, usable=usable, room=room)
 
 
 def _refuse_alone(settings: Settings) -> None:

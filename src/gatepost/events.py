@@ -262,7 +262,7 @@ class WorkerRestarted(Event):
 class ServerFailed(Event):
     """A submission server cannot be used: nothing is tried over it until a probe succeeds.
 
-    `cause`: connection, tls, closing (421), authentication, silence (no final reply).
+    `cause`: connection, tls, closing (421), authentication, silence (no greeting or no final reply in time).
     """
 
     server: str

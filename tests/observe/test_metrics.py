@@ -126,3 +126,15 @@ def test_two_gateposts_share_no_numbers() -> None:
     assert sample(first, "gatepost_registrations_total", outcome="created") == 1
     assert sample(second, "gatepost_registrations_total", outcome="created") == 0
     assert [family.name for family in REGISTRY.collect() if family.name.startswith("gatepost")] == []
+
+
+def test_servers_are_shown_while_there_are_any() -> None:
+    """1 or 0 for each; a transport that has none any more shows none, and no room."""
+    metrics = Metrics()
+    text = metrics.exposition({}, 0, 1, usable={"a:587": True, "b:587": False}, room=3).decode()
+    assert 'gatepost_server_usable{server="a:587"} 1.0' in text
+    assert 'gatepost_server_usable{server="b:587"} 0.0' in text
+    assert "gatepost_transport_room 3.0" in text
+    later = metrics.exposition({}, 0, 1).decode()
+    assert "gatepost_server_usable{" not in later
+    assert "gatepost_transport_room 0.0" in later

@@ -60,6 +60,12 @@ class Metrics:
         self._oldest = Gauge(
             "gatepost_oldest_waiting_seconds", "Age of the oldest message that waits.", registry=registry
         )
+        self._usable = Gauge(
+            "gatepost_server_usable", "Whether messages may go to a submission server.", ["server"], registry=registry
+        )
+        self._room = Gauge(
+            "gatepost_transport_room", "Messages that may be begun beside those under way.", registry=registry
+        )
         self._workers = Gauge("gatepost_workers", "Workers that live on this database.", registry=registry)
         self._requests = Counter(
             "gatepost_http_requests", "Answers by route.", ["method", "route", "status"], registry=registry
@@ -83,13 +89,23 @@ class Metrics:
         elif isinstance(event, events.MessageEvent):
             self._count_message(event)
 
-    def exposition(self, depths: Mapping[str, int], oldest_waiting_s: float, workers: int) -> bytes:
+    def exposition(
+        self,
+        depths: Mapping[str, int],
+        oldest_waiting_s: float,
+        workers: int,
+        *,
+        usable: Mapping[str, bool] | None = None,
+        room: int = 0,
+    ) -> bytes:
         """Write all metrics in Prometheus' text format (CONTENT_TYPE).
 
         Args:
             depths: messages by state, as the database has them now.
             oldest_waiting_s: age of the oldest message that waits, 0 when none does.
             workers: how many live, as the database has them now.
+            usable: each submission server this process submits to, and whether messages may go there.
+            room: how many messages this process may begin beside those under way.
         """
         with self._scraping:
             self._depth.clear()
@@ -97,6 +113,10 @@ class Metrics:
                 self._depth.labels(state).set(count)
             self._oldest.set(oldest_waiting_s)
             self._workers.set(workers)
+            self._usable.clear()
+            for server, may in (usable or {}).items():
+                self._usable.labels(server).set(may)
+            self._room.set(room)
             return generate_latest(self._registry)
 
     def _count_message(self, event: events.MessageEvent) -> None:
