@@ -5,7 +5,7 @@ import json
 import time
 from collections import Counter
 
-from tests.faults.entry import BOTH, fault
+from tests.faults.entry import BOTH, POSTGRESQL, SQLITE, fault
 from tests.faults.rest import register
 from tests.faults.rig import Rig
 from tests.faults.system import System
@@ -30,7 +30,7 @@ HUGE_CHUNKS, CHUNK_BYTES = 256, 64 * 1024
 MAX_GROWTH_KIB = 64 * 1024
 
 
-@fault(91, name="a thousand registrations of one address", shows="I1 I3", databases=BOTH, ci=BOTH)
+@fault(91, name="a thousand registrations of one address", shows="I1 I3", databases=BOTH, ci=POSTGRESQL)
 async def a_thousand_of_one_address(rig: Rig) -> None:
     """All at once, all answered 202 alike; one account, one verification and one welcome."""
     mail = rig.mail_server()
@@ -52,7 +52,7 @@ async def a_thousand_of_one_address(rig: Rig) -> None:
     assert 2 == len(mail.messages)
 
 
-@fault(92, name="the same Idempotency-Key twice", shows="I1 I3", databases=BOTH, seeded=True, ci=("sqlite",))
+@fault(92, name="the same Idempotency-Key twice", shows="I1 I3", databases=BOTH, seeded=True, ci=SQLITE)
 def the_same_key_twice(rig: Rig) -> None:
     """At once, again after a kill, again after a restart, and with another body: one registration, and 409."""
     mail = rig.mail_server()
@@ -74,7 +74,7 @@ def the_same_key_twice(rig: Rig) -> None:
     assert [1] == [account.registrations for account in books.accounts.values()]
 
 
-@fault(93, name="clients leave", shows="I1 I2 I3", databases=BOTH, seeded=True, ci=BOTH)
+@fault(93, name="clients leave", shows="I1 I2 I3", databases=BOTH, seeded=True, ci=POSTGRESQL)
 async def clients_leave(rig: Rig) -> None:
     """Two hundred break off, half of them in the middle of their request: stored whole or not at all."""
     mail = rig.mail_server()
@@ -121,7 +121,7 @@ async def slow_clients(rig: Rig) -> None:
     rig.tell(slowest_ms=round(slowest_s * 1000), growth_kib=growth_kib)
 
 
-@fault(97, name="a scanner fetches the link", shows="I1", databases=BOTH, ci=("sqlite",))
+@fault(97, name="a scanner fetches the link", shows="I1", databases=BOTH, ci=SQLITE)
 def a_scanner_fetches_the_link(rig: Rig) -> None:
     """GET and HEAD twenty times before the person clicks: nothing is used up, and the link works once."""
     mail = rig.mail_server()

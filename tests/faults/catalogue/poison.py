@@ -5,7 +5,7 @@ import os
 import time
 
 from gatepost.mail.template import Template
-from tests.faults.entry import BOTH, fault
+from tests.faults.entry import BOTH, SQLITE, fault
 from tests.faults.rest import register
 from tests.faults.rig import Rig
 from tests.faults.system import System, Together
@@ -24,7 +24,7 @@ RAISES = "Hello {{ name }}, you have {{ 1 // (name | length - 4) }} new messages
 LARGE_NAME, LARGER_THAN_ANY = 100_000, 60_000
 
 
-@fault(88, name="a template raises", shows="I1 I7 I8", databases=BOTH, ci=("sqlite",))
+@fault(88, name="a template raises", shows="I1 I7 I8", databases=BOTH)
 def a_template_raises(rig: Rig) -> None:
     """The message is held with the reason; the process lives, and its neighbours are delivered."""
     folder = rig.folder / "templates" / "welcome" / "en"
@@ -46,7 +46,7 @@ def a_template_raises(rig: Rig) -> None:
     assert 0 == rig.figures["copies"]
 
 
-@fault(89, name="rendering kills the process", shows="I1 I3 I7", databases=BOTH, ci=("sqlite",), deadline_s=240)
+@fault(89, name="rendering kills the process", shows="I1 I3 I7", databases=BOTH, ci=SQLITE, deadline_s=240)
 def rendering_kills_the_process(rig: Rig) -> None:
     """Started again each time, it finds out which message it is, holds that one, and delivers the neighbours."""
     mail = rig.mail_server()
