@@ -5,7 +5,7 @@ import contextlib
 import platform
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -56,23 +56,48 @@ class Figure:
 
 
 def main(options: argparse.Namespace) -> int:
-    """Run all of it on one database or both, print the figures; 0 when every aim is reached."""
-    databases = [options.database] if options.database else ["sqlite", "postgresql"]
+    """Run all of it (or the parts that `--only` names) and print the figures; 0 when every aim is reached."""
+    parts = options.only.split(",") if options.only else [*PARTS]
+    if unknown := set(parts) - set(PARTS):
+        _say(f"no part of an outage is called {', '.join(sorted(unknown))}; there are {', '.join(PARTS)}")
+        return 2
     _say(f"{datetime.now(UTC).date()} {platform.system()} {platform.machine()}, Python {platform.python_version()}")
     figures: list[Figure] = []
     with tempfile.TemporaryDirectory(prefix="gatepost-outage-") as name:
         folder = Path(name)
-        for database in databases:
-            figures += _told(of_hour(database, an_hour(folder, database)))
-        figures += _told(of_growth(apart(backlog_growth, folder, MANY, SPEED)))
-        figures += _told(of_hostility(apart(hostile_servers)))
-        figures += _told(of_stops(stops_while_hung(folder)))
+        for part in parts:
+            figures += _told(PARTS[part](folder, options.database))
     short = [figure.name for figure in figures if not figure.reached]
     _say(
         f"{len(figures) - len(short)} of {len(figures)} aims reached"
         + (f"; short: {', '.join(short)}" if short else "")
     )
     return 1 if short else 0
+
+
+def _hours(folder: Path, database: str | None) -> list[Figure]:
+    databases = [database] if database else ["sqlite", "postgresql"]
+    return [figure for one in databases for figure in of_hour(one, an_hour(folder, one))]
+
+
+def _backlog(folder: Path, _: str | None) -> list[Figure]:
+    return of_growth(apart(backlog_growth, folder, MANY, SPEED))
+
+
+def _hostile(_folder: Path, _: str | None) -> list[Figure]:
+    return of_hostility(apart(hostile_servers))
+
+
+def _stops(folder: Path, _: str | None) -> list[Figure]:
+    return of_stops(stops_while_hung(folder))
+
+
+PARTS: dict[str, Callable[[Path, str | None], list[Figure]]] = {
+    "hour": _hours,
+    "backlog": _backlog,
+    "hostile": _hostile,
+    "stop": _stops,
+}
 
 
 def an_hour(folder: Path, database: str, waiting: int = WAITING, speed: float = SPEED) -> Hour:

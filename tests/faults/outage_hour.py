@@ -108,14 +108,16 @@ class OutageHour:
     async def _hour(self, product: Product) -> None:
         loop = scaled_loop()
         ends_at = loop.time() + HOUR_S
-        loop.speed = self._speed
         for step in range(STEPS):
-            await product.register(f"hour-{step}", self._waiting // (2 * STEPS))
+            # At the machine's own speed: hashing a password takes what it takes, and may not take longer than 30 s.
+            await product.register(f"hour-{step}", self._portion(step))
+            loop.speed = self._speed
             await asyncio.sleep(max(0.0, ends_at - HOUR_S * (1 - (step + 1) / STEPS) - loop.time()))
-        left = self._waiting - self._waiting // (2 * STEPS) * 2 * STEPS
-        await product.register("hour-last", left // 2)
-        await asyncio.sleep(max(0.0, ends_at - loop.time()))
-        loop.speed = 1.0
+            loop.speed = 1.0
+
+    def _portion(self, step: int) -> int:
+        people = self._waiting // 2
+        return people * (step + 1) // STEPS - people * step // STEPS
 
     async def _tries(self) -> int:
         ((count,),) = (await asyncio.to_thread(self._tables.read, _TRIED))[0]
