@@ -55,6 +55,7 @@ def test_what_was_received_before_the_mark_is_wrong() -> None:
 
     assert 1 == found.received_before_the_mark
     assert "never marked" in found.wrong[0]
+    assert "1 copies, and only 0 messages were `committing`" in found.wrong[1]
 
 
 def test_what_was_received_outside_every_try_is_wrong() -> None:

@@ -183,13 +183,13 @@ def _enter(findings: Findings, tries: Sequence[Try]) -> None:
         if not one.died:
             continue
         kill = findings.kills.setdefault(one.owner, Kill())
-        if not one.marked:
+        if one.marked:
+            kill.committing += 1
+        else:
             kill.sending += 1
             findings.received_before_the_mark += one.received
-            continue
-        kill.committing += 1
-        if one.received and any(later.received for later in tries[number + 1 :]):
-            kill.copies += 1
+        if any(later.received for later in tries[number + 1 :]):
+            kill.copies += one.received
 
 
 def _wrongly_held(tries: Mapping[bytes, Sequence[Try]], messages: Messages) -> Iterator[str]:
