@@ -9,6 +9,7 @@ from itertools import accumulate, repeat
 from typing import Any
 
 from gatepost.accounts.tables import accounts, candidates, idempotency_keys, tokens
+from gatepost.audit.tables import audit
 from gatepost.outbox.tables import attempts, messages, workers
 
 ACCOUNTS = 25_000
@@ -18,7 +19,8 @@ OWNER = "host:1:abcdef"
 HIDDEN = "hidden:0123456789abcdef"
 FLOODED = 7  # the account a stranger asked verification messages for again and again
 FLOOD = 2_000
-BIG = (messages, attempts, accounts, candidates, tokens, idempotency_keys)
+BIG = (messages, attempts, accounts, candidates, tokens, idempotency_keys, audit)
+RESENT_EACH = 50  # so many messages are one that was resent, which was the one before it
 
 _SETTLED = {
     "accepted": 82_500,
@@ -65,6 +67,7 @@ def rows_of(shape: Shape) -> Iterator[tuple[Any, list[str], list[tuple[Any, ...]
         (idempotency_keys, _idempotency_keys(chance)),
         (messages, stored),
         (attempts, _attempts(stored)),
+        (audit, _audit(stored)),
         (workers, [{"owner": OWNER, "slots": 16, "started_at": NOW_MS, "beat_at": NOW_MS}]),
     ):
         names = [column.name for column in table.columns]
@@ -162,6 +165,7 @@ def _messages(shape: Shape, chance: random.Random) -> Iterator[Row]:
             "unknowns": int(state == "unknown"),
             "recipient_domain": None if nobodys else address_of(of).rpartition("@")[2],
             "deaths": 0,
+            "resent_from": row_id(number - 1, created - 60_000) if number % RESENT_EACH == 1 else None,
             "started_at": NOW_MS if in_flight else None,
             "settled_at": None if waits or in_flight else created + 500,
         }
@@ -199,6 +203,21 @@ def _attempts(stored: list[Row]) -> Iterator[Row]:
                 "server": "smtp.example.com",
                 "started_at": message["created_at"],
                 "duration_ms": 12,
+            }
+
+
+def _audit(stored: list[Row]) -> Iterator[Row]:
+    for number, message in enumerate(stored):
+        if number % 5 == 0:
+            at = message["created_at"] + 2000
+            yield {
+                "id": row_id(number, at),
+                "at": at,
+                "actor": "admin token",
+                "action": "resend" if number % RESENT_EACH == 0 else "hold",
+                "subject": message["id"],
+                "state_before": message["state"],
+                "state_after": message["state"],
             }
 
 

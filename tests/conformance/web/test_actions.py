@@ -14,6 +14,7 @@ from gatepost.audit.trail import MAX_REASON_CHARACTERS
 from gatepost.events import Event, Events, OperatorActed
 from gatepost.settings import Settings
 from gatepost.transport.memory import MemoryTransport
+from gatepost.transport.reply_table import explain
 
 ADMIN = {"authorization": f"Bearer {'a' * 40}"}
 OVER = {"accepted", "unknown", "failed", "cancelled"}
@@ -167,3 +168,13 @@ def test_only_operators_act(client: TestClient, welcome: str) -> None:
     foreign = client.post(f"/mail/messages/{welcome}/resend", headers=ADMIN | {"origin": "https://evil.example"})
     assert (403, "foreign_origin") == (foreign.status_code, foreign.json()["code"])
     assert [] == _show(client, welcome)["actions"]
+
+
+def test_each_attempt_is_explained_in_one_sentence(client: TestClient, welcome: str) -> None:
+    """What support reads first, and can pass on."""
+    (attempt,) = _show(client, welcome)["attempts"]
+    assert ("accepted", explain("accepted", attempt["phase"], attempt["reply_code"], None)) == (
+        attempt["outcome"],
+        attempt["explanation"],
+    )
+    assert attempt["explanation"].endswith(".")
