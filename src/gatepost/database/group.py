@@ -14,6 +14,7 @@ from sqlalchemy import Connection, Engine, RootTransaction
 
 from gatepost.database.connection import Work
 from gatepost.database.failures import is_unavailable, unavailable
+from gatepost.database.own_files import MAX_LOG_BYTES, OwnFiles
 from gatepost.database.work import WorkRefused, allow_endings, checked, refuse_endings
 from gatepost.errors import DatabaseUnavailable
 
@@ -37,11 +38,13 @@ class WritingConnection:
     Attributes:
         commits: commits that reached the disk.
         reruns: groups whose shared transaction was lost, so that each work ran once more, alone.
+        files: what it writes into; once one of them was replaced, no work runs and none succeeds.
     """
 
-    def __init__(self, engine: Engine, path: Path) -> None:
+    def __init__(self, engine: Engine, path: Path, *, max_log_bytes: int = MAX_LOG_BYTES) -> None:
         self.commits = 0
         self.reruns = 0
+        self.files = OwnFiles(path, max_log_bytes=max_log_bytes)
         self._engine = engine
         self._path = path
         self._connection: Connection | None = None
@@ -55,13 +58,20 @@ class WritingConnection:
     def open(self) -> Connection:
         """Return the connection, opened if it is not."""
         if self._connection is None:
+            self.files.check()  # another file at this path is not ours, and its log would not fit
             self._connection = self._engine.connect()
+            self.files.opened()
         return self._connection
 
     def run(self, works: Sequence[Work[Any]]) -> list[Outcome]:
         """Run `works` in one transaction and return an outcome for each, in order; never raises for the database."""
         try:
+            self.files.check()
             return self._run_group(works)
+        except (
+            DatabaseUnavailable
+        ) as replaced:  # the connection is kept: what stands in its log is saved when it closes
+            return self._all_failed(works, replaced)
         except _TransactionLost:
             self.reruns += 1
             return [self._run_group([work])[0] for work in works]
@@ -77,6 +87,7 @@ class WritingConnection:
     def _run_group(self, works: Sequence[Work[Any]]) -> list[Outcome]:
         try:
             connection = self._settled_connection()
+            self.files.make_room(_driver(connection))
             refuse_endings(connection)
             transaction = connection.begin()
         except Exception as error:
@@ -99,6 +110,10 @@ class WritingConnection:
             self._fence()
             return [outcome if outcome.error else Outcome(None, unavailable(self._path, error)) for outcome in outcomes]
         self.commits += 1
+        try:
+            self.files.check()
+        except DatabaseUnavailable as error:  # committed into a file that nobody will find
+            return [outcome if outcome.error else Outcome(None, unavailable(self._path, error)) for outcome in outcomes]
         return outcomes
 
     def _run_alone(self, work: Work[Any], connection: Connection, transaction: RootTransaction) -> Outcome:
@@ -181,6 +196,10 @@ class WritingConnection:
         if connection is None:
             return
         allow_endings(connection)
+        with contextlib.suppress(DatabaseUnavailable):
+            if not _is_closed(connection):  # else whoever closed it, as the last one, has removed the log
+                self.files.check()
+            self.files.closed()
         with contextlib.suppress(Exception):
             connection.invalidate()
         with contextlib.suppress(Exception):
@@ -203,6 +222,13 @@ def _intact(connection: Connection, transaction: RootTransaction) -> bool:
         )
     except sqlite3.Error:  # closed under our hands
         return False
+
+
+def _is_closed(connection: Connection) -> bool:
+    try:
+        return connection.closed or connection.invalidated or _driver(connection).in_transaction is None
+    except sqlite3.Error:
+        return True
 
 
 def _driver(connection: Connection) -> sqlite3.Connection:

@@ -41,13 +41,17 @@ class Readers:
 
         Raises:
             DatabaseBusy: too many queries wait.
-            DatabaseUnavailable: the file cannot be read, or is closed.
+            DatabaseUnavailable: the file cannot be read or is closed, or the system gives no thread to read in.
         """
         if self._closed:
             raise DatabaseUnavailable(f"{self._path} is closed: the process is stopping")
         if not self._places.acquire(blocking=False):
             raise DatabaseBusy(f"{self._path}: {MAX_WAITING_READS} reads wait already", _BUSY_RETRY_AFTER_S)
-        answer = self._threads.submit(self.run, query)
+        try:
+            answer = self._threads.submit(self.run, query)
+        except RuntimeError as error:  # "can't start new thread": a limit on processes, or no memory for one
+            self._places.release()
+            raise DatabaseUnavailable(f"{self._path}: no thread to read in: {error}") from error
         answer.add_done_callback(lambda _: self._places.release())
         return await asyncio.wrap_future(answer)
 

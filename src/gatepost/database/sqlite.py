@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from gatepost.database.connection import Database, Work
+from gatepost.database.damage import refuse_damage
 from gatepost.database.failures import is_unavailable, way_out
 from gatepost.database.file_lock import FileLock
 from gatepost.database.group import WritingConnection
@@ -82,6 +83,7 @@ class SqliteDatabase(Database):
     def _start(cls, path: Path, lock: FileLock, busy_timeout_ms: int) -> "SqliteDatabase":
         connection = WritingConnection(writing_engine(path, busy_timeout_ms=busy_timeout_ms), path)
         try:
+            refuse_damage(connection.open(), path)
             migrate(connection.open(), str(path))
         except BaseException as error:
             connection.close()
@@ -102,6 +104,11 @@ class SqliteDatabase(Database):
         return self._connection.reruns
 
     @property
+    def log_bytes(self) -> int:
+        """The size of the log of writes that stands beside the file."""
+        return self._connection.files.log_bytes
+
+    @property
     def waiting(self) -> int:
         """Works that wait for the writer."""
         return self._writer.waiting
@@ -117,6 +124,7 @@ class SqliteDatabase(Database):
     async def ready(self) -> None:
         """Say nothing when writes are taken and the schema is this version's; see `Database.ready`."""
         self._writer.check()
+        self._connection.files.check()
         if (trouble := self._connection.trouble) is not None:
             raise DatabaseUnavailable(f"{self.path}: {way_out(trouble)}")
         revision = await self.read(current_revision)

@@ -12,6 +12,7 @@ from urllib.parse import quote
 
 from sqlalchemy import Connection, Engine, NullPool, QueuePool, create_engine, event
 
+from gatepost.database.own_files import KEPT_LOG_BYTES
 from gatepost.database.work import watch
 from gatepost.errors import StartRefused
 
@@ -33,6 +34,7 @@ def writing_engine(path: Path, *, busy_timeout_ms: int = BUSY_TIMEOUT_MS) -> Eng
             raise sqlite3.OperationalError(f"this file system allows no write-ahead log (journal mode {mode})")
         connection.execute("PRAGMA synchronous=FULL")  # NORMAL loses acknowledged commits in a power cut
         connection.execute("PRAGMA foreign_keys=ON")
+        connection.execute(f"PRAGMA journal_size_limit={KEPT_LOG_BYTES}")
         return connection
 
     engine = create_engine("sqlite://", creator=connect, hide_parameters=True, poolclass=NullPool)
