@@ -15,6 +15,7 @@ from tests.support.scaled_time import ScaledClock, scaled_loop
 
 SLOTS = 16
 DOMAINS = 40
+CLIENTS = 8
 PASSWORD = "correct horse battery staple"
 TIMEOUT_S = 180.0
 _POLL_S = 0.02
@@ -57,16 +58,21 @@ class Product:
             await self.gatepost.stop()
 
     async def register(self, label: str, count: int) -> None:
-        """Promise `count` accounts a verification and a welcome each, over many domains."""
-        for number in range(count):
-            await register(
-                self.gatepost.gate,
-                email=f"{label}-{number:06}@domain-{number % DOMAINS}.example",
-                password=PASSWORD,
-                name="Mira",
-                locale=None,
-                request_id=None,
-            )
+        """Promise `count` accounts a verification and a welcome each, over many domains, a few at a time."""
+        numbers = iter(range(count))
+
+        async def client() -> None:
+            for number in numbers:
+                await register(
+                    self.gatepost.gate,
+                    email=f"{label}-{number:06}@domain-{number % DOMAINS}.example",
+                    password=PASSWORD,
+                    name="Mira",
+                    locale=None,
+                    request_id=None,
+                )
+
+        await asyncio.gather(*(client() for _ in range(CLIENTS)))
 
     def _hear(self, event: Event) -> None:
         self.heard[type(event).__name__] += 1
