@@ -9,7 +9,7 @@ from sqlalchemy.exc import OperationalError
 
 from gatepost.database.readers import MAX_WAITING_READS, READ_THREADS
 from gatepost.database.sqlite import SqliteDatabase
-from gatepost.errors import DatabaseBusy
+from gatepost.errors import DatabaseBusy, DatabaseUnavailable
 from tests.database.conftest import note, notes
 
 
@@ -58,3 +58,20 @@ async def test_a_read_whose_caller_left_gives_its_place_back(database: SqliteDat
         go_on.set()
         await asyncio.wait(reads)
         assert [] == await database.read(notes)
+
+
+async def test_without_a_thread_to_read_in_the_database_is_unavailable(
+    database: SqliteDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The system gives no thread, however often it is asked: refused, no place is lost, and well again afterwards."""
+    with monkeypatch.context() as no_threads:
+        no_threads.setattr(threading.Thread, "start", _refused)
+        for _ in range(READ_THREADS + MAX_WAITING_READS + 1):
+            with pytest.raises(DatabaseUnavailable, match="no thread"):
+                await database.read(lambda _: None)
+
+    assert [] == await database.read(notes)
+
+
+def _refused(thread: threading.Thread) -> None:
+    raise RuntimeError("can't start new thread")

@@ -49,8 +49,12 @@ class System(Protocol):
         """Leave no process behind."""
         ...
 
-    def kill_who_delivers_to(self, recipient: str) -> None:
-        """SIGKILL whoever has a message to this address in flight; any thread may call it, also the mail server's."""
+    def who_delivers_to(self, recipient: str) -> Program:
+        """The worker that has a message to this address in flight; any thread may ask, also the mail server's."""
+        ...
+
+    def take_for_dead(self, worker: Program) -> None:
+        """Let its messages be taken over now, as if it had been silent for half a minute; on SQLite nobody is there."""
         ...
 
     def revive(self) -> None:
@@ -87,8 +91,11 @@ class Alone:
     def close(self) -> None:
         self.service.close()
 
-    def kill_who_delivers_to(self, recipient: str) -> None:
-        self.service.kill()
+    def who_delivers_to(self, recipient: str) -> Program:
+        return self.service
+
+    def take_for_dead(self, worker: Program) -> None:
+        """Only its end frees the file's lock."""
 
     def revive(self) -> None:
         if not self.alive:
@@ -98,11 +105,12 @@ class Alone:
 class Together(Installation):
     """`gatepost serve --no-worker` and `gatepost worker`, several of each, on PostgreSQL."""
 
-    def kill_who_delivers_to(self, recipient: str) -> None:
+    def who_delivers_to(self, recipient: str) -> Program:
         owners = [owner for (owner,) in self.tables.read(_OWNER.format(recipient=recipient))[0]]
-        for worker in self.workers:
-            if any(f":{worker.pid}:" in owner for owner in owners):
-                worker.kill()
+        return next(worker for worker in self.workers if any(f":{worker.pid}:" in owner for owner in owners))
+
+    def take_for_dead(self, worker: Program) -> None:
+        self.tables.change(f"UPDATE workers SET beat_at = beat_at - 60000 WHERE owner LIKE '%:{worker.pid}:%'")
 
     def revive(self) -> None:
         dead = [program for program in self.programs if not program.alive]

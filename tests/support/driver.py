@@ -130,6 +130,15 @@ class Driver:
         """Wait until so many registrations were answered 503."""
         await self._wait_until(lambda: len(self.refusals) >= count, timeout_s)
 
+    @property
+    def answers(self) -> int:
+        """How many there were so far, of any kind."""
+        return self.acknowledged.total() + len(self.refusals) + len(self.surprises)
+
+    async def wait_for_answers(self, count: int, timeout_s: float = 60.0) -> None:
+        """Wait until so many registrations were answered, in whatever way."""
+        await self._wait_until(lambda: self.answers >= count, timeout_s)
+
     async def _wait_until(self, true: Callable[[], bool], timeout_s: float) -> None:
         async with asyncio.timeout(timeout_s):
             while not true():

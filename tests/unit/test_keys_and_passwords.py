@@ -58,3 +58,19 @@ async def test_a_full_queue_of_hashes_is_refused_at_once(monkeypatch: pytest.Mon
         sum(isinstance(result, HashingBusy) and result.retry_after_s > 0 for result in results),
     )
     hasher.close()
+
+
+async def test_without_a_thread_to_hash_in_nobody_is_promised_anything(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The system gives no thread: busy, and the next hash that finds one is made."""
+    hashing = Passwords(memory_kib=8, time_cost=1, parallelism=1)
+    with monkeypatch.context() as no_threads:
+        no_threads.setattr(threading.Thread, "start", _refused)
+        with pytest.raises(HashingBusy, match="no thread"):
+            await hashing.hash("correct horse battery staple")
+
+    assert PasswordHasher().verify(await hashing.hash("correct horse"), "correct horse")
+    hashing.close()
+
+
+def _refused(thread: threading.Thread) -> None:
+    raise RuntimeError("can't start new thread")

@@ -5,7 +5,7 @@ import os
 import sys
 import threading
 import unicodedata
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 
 from argon2 import PasswordHasher
 
@@ -56,14 +56,15 @@ class Passwords:
         """Return the PHC string of `password` in NFC, with its own salt.
 
         Raises:
-            HashingBusy: MAX_WAITING hashes wait already, or this one waited longer than MAX_WAIT_S.
+            HashingBusy: MAX_WAITING hashes wait already, this one waited longer than MAX_WAIT_S, or the system gives no
+                thread to hash in.
         """
         if self._waiting >= MAX_WAITING:
             raise HashingBusy(f"{MAX_WAITING} passwords wait to be hashed", retry_after_s=int(MAX_WAIT_S))
         self._waiting += 1
         try:
             normalised = unicodedata.normalize("NFC", password)
-            hashed = self._started_pool().submit(self._hasher.hash, normalised)
+            hashed = self._submit(normalised)
             async with asyncio.timeout(MAX_WAIT_S):
                 return await asyncio.wrap_future(hashed)
         except TimeoutError:
@@ -77,10 +78,13 @@ class Passwords:
         if pool is not None:
             pool.shutdown(wait=False, cancel_futures=True)
 
-    def _started_pool(self) -> ThreadPoolExecutor:
+    def _submit(self, normalised: str) -> "Future[str]":
         if self._pool is None:
             self._pool = ThreadPoolExecutor(self._threads, "gatepost-hash", initializer=_be_nice)
-        return self._pool
+        try:
+            return self._pool.submit(self._hasher.hash, normalised)
+        except RuntimeError as error:  # "can't start new thread": a limit on processes, or no memory for one
+            raise HashingBusy(f"no thread to hash a password in: {error}", retry_after_s=10) from error
 
 
 def _encodable(password: str) -> bool:
