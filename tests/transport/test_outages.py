@@ -9,7 +9,8 @@ from gatepost.events import CredentialsRefused, Event, Events, ProbeFailed, Serv
 from gatepost.testing import Call, Drop, Hang, Refuse, Step, SubmissionServer
 from gatepost.transport.breaker import Intervals
 from gatepost.transport.folder import FolderTransport
-from gatepost.transport.reply import Outcome, Phase
+from gatepost.transport.reply import Outcome, Phase, Reply, broken_off
+from gatepost.transport.servers import Bounds, Servers
 from gatepost.transport.smtp import Client
 from gatepost.transport.transport import UNBOUNDED, Progress
 from tests.transport.submitting import (
@@ -256,6 +257,23 @@ async def test_late_ends_of_before_do_not_reopen(client: Client, server: Submiss
     assert heard.kinds == [ServerFailed, ServerRecovered]
 
 
+async def test_a_mistake_of_ours_does_not_end_the_probing(heard: Heard) -> None:
+    """Whatever a probe raises is a probe that failed."""
+    answers = iter([RuntimeError("a bug"), ValueError("another"), None])
+
+    async def probe(_number: int) -> Reply | None:
+        answer = next(answers)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    servers = Servers(["a:587"], Bounds(full=4, intervals=QUICK), probe, heard.events)
+    servers.begin(0).end(broken_off("gone", Phase.CONNECT, "a:587"))
+    await until(lambda: servers.room() == 1)
+    await servers.close()
+    assert heard.kinds == [ServerFailed, ProbeFailed, ProbeFailed, ServerRecovered]
+
+
 async def test_a_folder_that_cannot_be_written_is_no_hot_loop(tmp_path, heard: Heard) -> None:
     """No room after a failure; one message tries a moment later, without a false "recovered"; then as before."""
     folder = tmp_path / "mailbox"
@@ -267,7 +285,9 @@ async def test_a_folder_that_cannot_be_written_is_no_hot_loop(tmp_path, heard: H
         return (await transport.submit(an_envelope(), Progress(), Marking())).outcome
 
     assert (await submit(), transport.room()) == (Outcome.UNREACHABLE, 0)
-    assert await submit() is Outcome.UNREACHABLE
+    marking = Marking()
+    assert (await transport.submit(an_envelope(), Progress(), marking)).outcome is Outcome.UNREACHABLE
+    assert marking.calls == 0
     await until(lambda: heard.rung == 1)
     assert (transport.room(), await submit()) == (1, Outcome.UNREACHABLE)
     assert heard.kinds == [ServerFailed, ProbeFailed]

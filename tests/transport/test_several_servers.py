@@ -144,6 +144,22 @@ async def test_connections_are_bounded_over_all_servers(
     assert (server.connections_max, second.connections_max <= 3) == (3, True)
 
 
+async def test_a_server_that_failed_meanwhile_is_not_asked(
+    client: Client, server: SubmissionServer, second: SubmissionServer
+) -> None:
+    """One message hangs at the first server while another finds out about both: it does not try the second, too."""
+    server.at(Step.CONNECT, Hang(), times=1)
+    async with opened(server, second, client=client, intervals=NEVER) as line:
+        hanging = asyncio.create_task(line.submit(an_envelope(1)))
+        await until(lambda: server.connections_total == 1)
+        for one in (server, second):
+            one.at(Step.CONNECT, Refuse("421 4.3.2 Not now"))
+        assert (await line.submit(an_envelope(2))).outcome is Outcome.UNREACHABLE
+        await server.drop_connections()
+        assert (await hanging).outcome is Outcome.UNREACHABLE
+    assert (server.connections_total, second.connections_total) == (2, 1)
+
+
 async def test_a_rate_is_no_reason_to_go_elsewhere(
     client: Client, server: SubmissionServer, second: SubmissionServer
 ) -> None:

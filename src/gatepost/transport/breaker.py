@@ -154,7 +154,7 @@ class Breaker:
         self._allowance *= 2
         if self._allowance >= self._full:
             self._allowance = UNLIMITED
-            self.cause, self._relapsed, self._times = None, False, 0
+            self.cause, self._relapsed = None, False
         return self._announce()
 
     def _announce(self) -> Change | None:

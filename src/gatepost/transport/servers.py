@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from gatepost.events import CredentialsRefused, Events, ProbeFailed, ServerFailed, ServerRecovered
 from gatepost.transport.breaker import Breaker, Change, Intervals
 from gatepost.transport.outcome import Fault, Outcome, Phase
-from gatepost.transport.rate import Rate
+from gatepost.transport.rate import GATHER_S, Rate
 from gatepost.transport.reply import Reply, broken_off, one_line
 from gatepost.transport.transport import UNBOUNDED
 
@@ -146,13 +146,17 @@ class Servers:
     def _wake_when_refilled(self, one: Watched, now: float) -> None:
         if one.rate is None or one.refilled is not None or self._closed:
             return
-        in_s = one.rate.ready_in_s(now)
-        if in_s:
-            one.refilled = asyncio.get_running_loop().call_later(in_s, self._refilled, one)
+        # Also when there is room still: whoever took as many as there was room for does not know of those since.
+        in_s = max(one.rate.ready_in_s(now), GATHER_S)
+        one.refilled = asyncio.get_running_loop().call_later(in_s, self._refilled, one)
 
     def _refilled(self, one: Watched) -> None:
         one.refilled = None
-        self._stir()
+        now = asyncio.get_running_loop().time()
+        if one.rate is not None and one.rate.ready_in_s(now):
+            self._wake_when_refilled(one, now)  # the timer was a moment early
+        else:
+            self._stir()
 
     # Probes.
 
