@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import random
+import sys
 import time
 from collections import Counter
 from itertools import islice
@@ -63,6 +64,7 @@ class KillRun:
         if self.report.kills and self.report.kills % TOLD_EVERY == 0:
             seconds = time.monotonic() - self._began_at
             tell(f"{self.report.kills} kills, {len(driver.acknowledged):,} acknowledged, {seconds:.0f} s")
+            sys.stdout.flush()  # whoever waits for a long run may read it from a file
         if self.report.kills < self._kills:
             return True
         return len(driver.acknowledged) < self._wanted and self.report.kills < MOST_KILLS * self._kills
