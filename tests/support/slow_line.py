@@ -38,6 +38,7 @@ class SlowLine:
         self._loss = loss
         self._chance = random.Random(seed)
         self._generation = 0
+        self._forgotten = asyncio.Event()  # never set; one for all, or those who wait for it would be collected
 
     def forget_connections(self) -> None:
         """Forward nothing more on the connections there are, and say nothing, as a firewall does that forgot them."""
@@ -62,7 +63,7 @@ class SlowLine:
         with contextlib.suppress(OSError):
             while data := await source.read(PACKET_BYTES):
                 if generation != self._generation:
-                    await asyncio.Event().wait()  # for ever: until either side gives up
+                    await self._forgotten.wait()  # for ever: until either side gives up
                 await asyncio.sleep(self._pause_s(len(data)))
                 sink.write(data)
                 await sink.drain()

@@ -96,13 +96,13 @@ def kept_connections_die(rig: Rig) -> None:
     mail = rig.mail_server()
     with slow_line(SlowLine(mail.port)) as line:
         mishap = Mishap(rig, mail, SMTP_URL=f"smtp://127.0.0.1:{line.port}")
-        for part in range(3):
+        endings = [mail.hang_up, line.forget_connections]
+        rig.chance.shuffle(endings)
+        for part, end in enumerate(endings):
             mishap.register(2, label=f"part-{part}")
             mishap.wait_for_tries((part + 1) * 2 * BOTH_TO_EACH, "accepted")
-            if rig.chance.random() < 0.5:
-                mail.hang_up()
-            else:
-                line.forget_connections()
+            end()
+        mishap.register(2, label="last")
         mishap.finish_uncounted()
 
 
