@@ -1,8 +1,8 @@
 """Crowds, and clients that do strange things: all at once, twice, half, slowly, or twenty times before the person."""
 
 import asyncio
+import contextlib
 import json
-import time
 from collections import Counter
 
 from tests.faults.entry import BOTH, POSTGRESQL, SQLITE, fault
@@ -26,7 +26,7 @@ SCANS = 20
 SLOW_CLIENTS, SLOW_BYTES, SLOW_PAUSE_S = 200, 20, 0.05
 ORDINARY = 20
 ORDINARY_WITHIN_S = 5.0
-HUGE_CHUNKS, CHUNK_BYTES = 256, 64 * 1024
+MAX_CHUNKS, CHUNK_BYTES = 4_096, 64 * 1024
 MAX_GROWTH_KIB = 64 * 1024
 
 
@@ -114,7 +114,7 @@ async def slow_clients(rig: Rig) -> None:
     assert [202] * ORDINARY == [answer.status for answer in answers]
     slowest_s = max(answer.duration_s for answer in answers)
     growth_kib = resident_kib(front.pid, "VmHWM") - before_kib
-    assert b" 413 " in refused or refused == b"", refused
+    assert b" 413 " in refused, refused
     assert slowest_s < ORDINARY_WITHIN_S
     assert growth_kib < MAX_GROWTH_KIB
     await asyncio.to_thread(rig.finish, system, addresses, mail)
@@ -178,13 +178,16 @@ async def _never_end(port: int) -> bytes:
     fields = f"Host: 127.0.0.1:{port}\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n"
     writer.write(f"POST /auth/register HTTP/1.1\r\n{fields}\r\n".encode())
     chunk = f"{CHUNK_BYTES:x}\r\n".encode() + b" " * CHUNK_BYTES + b"\r\n"
-    give_up_at = time.monotonic() + ORDINARY_WITHIN_S
+    answer = asyncio.create_task(reader.read(64))
     try:
-        for _ in range(HUGE_CHUNKS):
-            writer.write(chunk)
-            await asyncio.wait_for(writer.drain(), max(0.1, give_up_at - time.monotonic()))
-        return await asyncio.wait_for(reader.read(64), ORDINARY_WITHIN_S)
-    except (OSError, TimeoutError):
-        return b""
+        async with asyncio.timeout(ORDINARY_WITHIN_S):
+            for _ in range(MAX_CHUNKS):
+                with contextlib.suppress(OSError):  # whoever answered may have hung up
+                    writer.write(chunk)
+                    await writer.drain()
+                if answer.done():
+                    break
+                await asyncio.sleep(0)
+            return await answer
     finally:
         writer.transport.abort()
