@@ -35,13 +35,17 @@ class Desk:
 
 
 class Attempt:
-    """A try under way. `verdict` and `tried` are what it came to, as soon as that is known; `over`: it is durable."""
+    """A try under way. `verdict` and `tried` are what it came to, as soon as that is known; `over`: it is durable.
+
+    `reply` is how the submission ended, where one did.
+    """
 
     def __init__(self, desk: Desk, commits: Commits, claimed: Claimed, values: Mapping[str, str]) -> None:
         self.claimed = claimed
         self.progress = Progress()
         self.verdict: Verdict | None = None
         self.tried: Try | None = None
+        self.reply: Reply | None = None
         self.over = False
         self._desk = desk
         self._commits = commits
@@ -118,6 +122,7 @@ class Attempt:
         return self._commits.mark(self.claimed)
 
     def _judge(self, reply: Reply) -> None:
+        self.reply = reply
         if reply.outcome is Outcome.NOT_OURS:
             self._lost()
             return

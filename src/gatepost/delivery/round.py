@@ -1,5 +1,6 @@
 """One look at the outbox: what a worker may attempt now, and what is settled without a try."""
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -9,6 +10,7 @@ from gatepost.delivery.alone import Turn
 from gatepost.delivery.outcome_events import attempt_event
 from gatepost.events import MessageEvent
 from gatepost.outbox.claim import Claimed, Skip, allow_copies, claim, claim_suspect, suspect_is_due
+from gatepost.outbox.claim_lanes import Passed, Passing, claim_passing
 from gatepost.outbox.lifecycle import State
 from gatepost.outbox.settle import Verdict, settle
 
@@ -22,6 +24,8 @@ class Round:
 
     ready: list[tuple[Claimed, Mapping[str, str]]]
     settled: list[MessageEvent]
+    more: bool = False  # perhaps something else could have been claimed
+    walks: Sequence[tuple[Passing, Passed, float]] = ()  # with the seconds each took
     suspect: bool = False  # a message that is tried alone was due: it is this, or nothing was claimed because of it
 
     @property
@@ -36,6 +40,7 @@ class Look:
     Args:
         copies: also make those due again that the server may have taken.
         turn: whose turn it is; not NOBODY's.
+        passing: where some lanes are full, what may be claimed all the same and how many of it, in this order.
     """
 
     prepare: Prepare
@@ -45,18 +50,37 @@ class Look:
     while_alive: bool
     copies: bool
     turn: Turn = Turn.OTHERS
+    passing: Sequence[tuple[Passing, int]] = ()
 
     def __call__(self, tx: Connection) -> Round:
         if self.copies:
             allow_copies(tx, self.now_ms)
         if self.turn is Turn.ASK and suspect_is_due(tx, self.now_ms):
-            return Round([], [], suspect=True)
+            return Round([], [], more=True, suspect=True)
         if self.turn is Turn.SUSPECT:
             suspects = claim_suspect(tx, owner=self.owner, now_ms=self.now_ms, while_alive=self.while_alive)
             if suspects:
-                return self._prepared(tx, suspects, Round([], [], suspect=True))
+                return self._prepared(tx, suspects, Round([], [], more=True, suspect=True))
+        if self.passing:
+            return self._past_full_lanes(tx)
         claimed = claim(tx, owner=self.owner, limit=self.free, now_ms=self.now_ms, while_alive=self.while_alive)
-        return self._prepared(tx, claimed, Round([], []))
+        return self._prepared(tx, claimed, Round([], [], more=len(claimed) == self.free))
+
+    def _past_full_lanes(self, tx: Connection) -> Round:
+        claimed: list[Claimed] = []
+        walks: list[tuple[Passing, Passed, float]] = []
+        for passing, most in self.passing:
+            limit = min(most, self.free - len(claimed))
+            if limit <= 0:
+                break
+            began = time.perf_counter()
+            passed = claim_passing(
+                tx, passing, owner=self.owner, limit=limit, now_ms=self.now_ms, while_alive=self.while_alive
+            )
+            walks.append((passing, passed, time.perf_counter() - began))
+            claimed += passed.claimed
+        more = len(walks) < len(self.passing) or not all(passed.ended for _, passed, _ in walks)
+        return self._prepared(tx, claimed, Round([], [], more=more, walks=walks))
 
     def _prepared(self, tx: Connection, claimed: Sequence[Claimed], found: Round) -> Round:
         in_time = [one for one in claimed if one.expires_at > self.now_ms]

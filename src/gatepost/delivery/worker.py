@@ -56,7 +56,7 @@ class Worker:
         self._chores = Chores(desk, chores)
         self._expiry = Expiry(desk)
         self._strays = Strays(desk, owner, heartbeat_s)
-        self._claims = Claiming(desk, prepare, owner)
+        self._claims = Claiming(desk, prepare, owner, slots)
         self._commits = Commits(desk.database, desk.clock, desk.events, look=self._look, answered=self._answered)
         self._under_way: dict[Attempt, asyncio.Task[None]] = {}  # until there is a reply
         self._open: set[Attempt] = set()  # until it is durable what they came to
@@ -117,9 +117,10 @@ class Worker:
                 await self._strays.seek({attempt.claimed.id for attempt in self._open})
         if not self._strays.possible:  # else the claim under way rings at its end
             self._wanted = True
+            self._claims.rung()
             self._commits.wake()
         await self._chores.do()
-        if self._desk.transport.room() < self._slots:
+        if self._claims.bounded:
             await self._expiry.go_on()
         if not self._stopping:
             await self._ring.wait(self._poll_s * random.uniform(1 - POLL_JITTER, 1 + POLL_JITTER))  # noqa: S311
@@ -132,12 +133,15 @@ class Worker:
     def _look(self) -> Look | None:
         """What to claim in the commit that begins now."""
         free = min(self._slots - len(self._under_way), self._slots + MAX_UNSETTLED - len(self._open))
-        if not self._wanted or self._stopping:
+        if self._stopping or not (self._wanted or (free > 0 and self._reopened())):
             return None
         if (look := self._claims.next(free, idle=not self._open)) is not None:
             self._wanted = False
             self._claiming = look
         return look
+
+    def _reopened(self) -> bool:
+        return self._claims.reopened and not self._strays.possible
 
     def _answered(self, found: Round | Exception) -> None:
         look, self._claiming = self._claiming, None
@@ -159,6 +163,7 @@ class Worker:
         for claimed, values in found.ready:
             attempt = Attempt(self._desk, self._commits, claimed, values)
             self._open.add(attempt)
+            self._claims.begun(attempt)
             self._under_way[attempt] = task = asyncio.create_task(self._try(attempt), name="gatepost-attempt")
             task.add_done_callback(partial(self._over, attempt))
 
@@ -168,6 +173,7 @@ class Worker:
         except Exception as error:
             self._gone_astray(attempt, error)
         del self._under_way[attempt]
+        self._claims.ended(attempt)
         if attempt.over:
             self._open.discard(attempt)
             self._commits.forget(attempt.claimed)
@@ -177,6 +183,7 @@ class Worker:
     def _over(self, attempt: Attempt, task: asyncio.Task[None]) -> None:
         """A task that was cancelled, perhaps before it began, and not by a stop: its message must not wait for it."""
         if task.cancelled() and not self._breaking_off and self._under_way.pop(attempt, None) is not None:
+            self._claims.ended(attempt)
             self._desk.events.emit(WorkerFailed(error="an attempt was cancelled", retry_in_s=0))
             self._settle(attempt, *attempt.cancelled())
 

@@ -94,7 +94,8 @@ _DUE_ALONE = (
 )
 
 
-def _claim_of(due: Select[tuple[uuid.UUID]]) -> ReturningUpdate[Any]:
+def claim_of(due: Select[tuple[uuid.UUID]]) -> ReturningUpdate[Any]:
+    """Make the statement that claims what `due` finds, with the parameters `by` and `now_ms` besides."""
     return (
         update(messages)
         .where(in_batch(messages.c.id, due))
@@ -109,10 +110,10 @@ def _claim_of(due: Select[tuple[uuid.UUID]]) -> ReturningUpdate[Any]:
     )
 
 
-_CLAIM = Prepared(_claim_of(_DUE))
-_CLAIM_WHILE_ALIVE = Prepared(_claim_of(_DUE.where(IS_ALIVE)))
-_CLAIM_ALONE = Prepared(_claim_of(_DUE_ALONE))
-_CLAIM_ALONE_WHILE_ALIVE = Prepared(_claim_of(_DUE_ALONE.where(IS_ALIVE)))
+_CLAIM = Prepared(claim_of(_DUE))
+_CLAIM_WHILE_ALIVE = Prepared(claim_of(_DUE.where(IS_ALIVE)))
+_CLAIM_ALONE = Prepared(claim_of(_DUE_ALONE))
+_CLAIM_ALONE_WHILE_ALIVE = Prepared(claim_of(_DUE_ALONE.where(IS_ALIVE)))
 _SUSPECT_IS_DUE = Prepared(_DUE_ALONE)
 _COPY_IS_DUE = and_(IS_UNKNOWN_AND_DUE_LATER, messages.c.due_at <= bindparam("now_ms"))
 _FEW_COPIES = select(messages.c.id).where(_COPY_IS_DUE).order_by(messages.c.due_at).limit(COPIES_AT_ONCE)

@@ -99,6 +99,7 @@ Index(
 # Messages that are tried alone: hardly ever one.
 Index(
     "ix_messages_due_alone",
+    messages.c.state,  # first, for SQLite's sake, as below
     messages.c.due_at,
     sqlite_where=IS_WAITING_ALONE,
     postgresql_where=IS_WAITING_ALONE,

@@ -78,7 +78,8 @@ async def test_no_more_than_32_messages_may_be_doubtful(
     server.at(Step.DOT, Hang())
     slots = MAX_UNSETTLED + 16
     delivery = Delivery(database, smtp_to(server.port, connections=slots, attempt_timeout_s=20), clock, slots=slots)
-    ids = await delivery.enqueue(slots)
+    everybody = [f"mira@{number}.example.com" for number in range(slots)]
+    ids = [(await delivery.enqueue(recipient=one, recipient_key=one))[0] for one in everybody]
     async with delivery.running():
         await delivery.at_rest(lambda: len(arrived) == MAX_UNSETTLED)
         states = [await state_of(database, row_id) for row_id in ids]

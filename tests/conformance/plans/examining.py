@@ -179,7 +179,7 @@ def _literal(value: object) -> str:
     if isinstance(value, bytes):
         return f"'\\x{value.hex()}'"
     if isinstance(value, list):
-        return f"ARRAY[{', '.join(map(_literal, value))}]::bytea[]"  # the only lists we send are keys
+        return f"ARRAY[{', '.join(map(_literal, value))}]::{'bytea' if isinstance(value[0], bytes) else 'text'}[]"
     return str(int(value)) if isinstance(value, int) else "'" + str(value).replace("'", "''") + "'"
 
 

@@ -8,15 +8,18 @@ from sqlalchemy import Connection
 from gatepost.accounts.keys import Keys
 from gatepost.accounts.messages import Links
 from gatepost.delivery.round import Look, Round
-from gatepost.outbox.claim import Claimed, allow_copies, claim
+from gatepost.outbox.claim import Claimed, allow_copies, claim, claim_suspect, suspect_is_due
+from gatepost.outbox.claim_lanes import Passing, claim_passing
+from gatepost.outbox.expire import EXPIRED_AT_ONCE, START, expire, overdue
 from gatepost.outbox.give_back import recover, recover_strays
 from gatepost.outbox.lifecycle import State
 from gatepost.outbox.settle import Try, Verdict, is_settled, mark_committing, settle
 from gatepost.outbox.workers import beat, enlist, leave, strike_out_dead
 from tests.conformance.plans.filled import Filled
-from tests.conformance.plans.filling import NOW_MS, OWNER
+from tests.conformance.plans.filling import DAY_MS, NOW_MS, OWNER, address_of
 
 SLOTS = 16
+DOMAIN = address_of(1).rpartition("@")[2]
 
 
 @pytest.mark.parametrize("while_alive", [False, True], ids=["alone", "among others"])
@@ -29,6 +32,40 @@ def test_a_claim_looks_at_what_it_takes(filled: Filled, while_alive: bool) -> No
         assert SLOTS == len(found)
 
     filled.examine_work(work).assert_searched(steps=8_000, pages=800)
+
+
+@pytest.mark.parametrize("while_alive", [False, True], ids=["alone", "among others"])
+def test_a_claim_past_a_full_lane_walks_a_bounded_piece(filled: Filled, while_alive: bool) -> None:
+    """A hundred thousand of one domain wait before everybody else's: 2,000 entries of an index are walked past."""
+
+    def work(tx: Connection) -> None:
+        enlist(tx, "me", SLOTS, alone=False)
+        passing = Passing(frozenset({DOMAIN, "another.example"}), False, {})
+        passed = claim_passing(tx, passing, owner="me", limit=SLOTS, now_ms=NOW_MS, while_alive=while_alive)
+        assert [] == passed.claimed
+
+    filled.examine_work(work).assert_searched(steps=50_000, pages=800)
+
+
+def test_a_suspect_is_found_without_looking_at_the_others(filled: Filled) -> None:
+    """Asked once a second: a small index of its own, empty nearly always."""
+
+    def work(tx: Connection) -> None:
+        suspect_is_due(tx, NOW_MS)
+        claim_suspect(tx, owner="me", now_ms=NOW_MS, while_alive=False)
+
+    filled.examine_work(work).assert_searched(steps=1_000, pages=100)
+
+
+def test_what_is_past_its_end_is_found_piece_by_piece(filled: Filled) -> None:
+    """In an outage: along what is due, at most two thousand messages at a time; each expires by its key."""
+
+    def work(tx: Connection) -> None:
+        later_ms = NOW_MS + 200 * DAY_MS
+        found, _ = overdue(tx, START, later_ms)
+        assert expire(tx, found[:EXPIRED_AT_ONCE], later_ms)
+
+    filled.examine_work(work).assert_searched(steps=400_000, pages=20_000)
 
 
 def test_a_claim_of_nothing_looks_at_nothing(filled: Filled) -> None:
@@ -81,7 +118,7 @@ def test_what_a_dead_worker_left_is_recovered(filled: Filled) -> None:
         leave(tx, OWNER)
         assert 50 == recover(tx, NOW_MS).count
 
-    filled.examine_work(work).assert_searched(steps=5_000, pages=200)
+    filled.examine_work(work).assert_searched(steps=5_000, pages=1_500)
 
 
 def test_strays_are_found_by_their_owner(filled: Filled) -> None:

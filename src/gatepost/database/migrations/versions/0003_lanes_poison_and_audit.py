@@ -21,7 +21,7 @@ def upgrade() -> None:
     op.execute(f"UPDATE messages SET recipient_domain = {domain} WHERE recipient IS NOT NULL")  # noqa: S608  # ours
     op.drop_index("ix_messages_due", "messages")
     _index("ix_messages_due", ["priority", "due_at", "recipient_domain"], f"{_WAITING} AND deaths < 2")
-    _index("ix_messages_due_alone", ["due_at"], f"{_WAITING} AND deaths >= 2")
+    _index("ix_messages_due_alone", ["state", "due_at"], f"{_WAITING} AND deaths >= 2")
     _index("ix_messages_resent_from", ["resent_from"], "resent_from IS NOT NULL")
     op.create_table(
         "audit",
