@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from gatepost.testing import Hang, Step
 from tests.faults.entry import BOTH, SQLITE, fault
-from tests.faults.mishaps import QUICK, Mishap
+from tests.faults.mishaps import BOTH_TO_EACH, QUICK, Mishap
 from tests.faults.outage_hour import OutageHour
 from tests.faults.rig import Rig
 from tests.support.mail_process import mail_process
@@ -22,6 +22,7 @@ DEAD = "dead.example"
 ALIVE = 99
 DEAD_MESSAGES = 30
 MAX_RATIO = 3.0
+SERVED_TIMEOUT_S = 30.0
 
 HOUR_WAITING = 1_000
 HOUR_SPEED = 600.0
@@ -89,23 +90,27 @@ def one_domain_dead(rig: Rig) -> None:
     mishap.mail.at(Step.RCPT, Hang(), recipient=f"*@{DEAD}")
     mishap.register(DEAD_MESSAGES, label="dead", domain=DEAD)
     beside = _served(mishap, "beside")
-    assert not any(one.recipient.endswith(DEAD) for one in mishap.mail.messages)
+    assert not any(one.recipient.endswith(DEAD) for one in mishap.mail.messages), "the dead domain answered"
     mishap.mail.clear()
     mishap.finish()
     rig.tell(p95_without_ms=round(without * 1000), p95_beside_ms=round(beside * 1000), ratio=round(beside / without, 2))
-    assert beside / without <= MAX_RATIO
+    assert beside / without <= MAX_RATIO, f"p95 {without:.3f} s without a dead domain, {beside:.3f} s beside one"
 
 
 def _served(mishap: Mishap, label: str) -> float:
-    """Register one person of each living domain, and wait for their mail; returns the p95 of promise to acceptance."""
-    promised_at: dict[str, float] = {}
+    """Register one person of each living domain after the other; returns the p95 from the promise to the second mail.
+
+    One at a time, so that it is the way of a message that is measured, and not how many slots there are for a crowd.
+    """
+    waits = []
     for number in range(ALIVE):
+        before = len(mishap.mail.messages)
         (address,) = mishap.register(1, label=label, domain=f"alive-{number}.example")
-        promised_at[address] = time.monotonic()
-    mishap.wait_for_accepted(set(promised_at))
-    arrived = [one for one in mishap.mail.messages if one.recipient in promised_at]
-    waits = sorted(max(0.0, one.accepted_at - promised_at[one.recipient]) for one in arrived)
-    return waits[int(0.95 * len(waits))]
+        promised_at = time.monotonic()
+        mails = mishap.mail.wait_for_blocking(before + BOTH_TO_EACH, SERVED_TIMEOUT_S)[before:]
+        assert {address} == {one.recipient for one in mails}
+        waits.append(max(0.0, max(one.accepted_at for one in mails) - promised_at))
+    return sorted(waits)[int(0.95 * ALIVE)]
 
 
 @fault(86, name="an hour's outage", shows="I1 I3 I7 I10", databases=BOTH)
