@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 from gatepost.database.connection import Work
 from gatepost.delivery.round import Look, Round
 from gatepost.outbox.claim import Claimed
+from gatepost.outbox.late import settle_late
 from gatepost.outbox.settle import (
     Result,
     Try,
@@ -34,7 +35,11 @@ class Settling(NamedTuple):
     def alone(self, now_ms: int) -> Work[bool]:
         """The work that writes this result only."""
         claimed, verdict, tried, _ = self
-        return lambda tx: settle(tx, claimed, verdict, tried, now_ms) or is_settled(tx, claimed, tried)
+        return lambda tx: (
+            settle(tx, claimed, verdict, tried, now_ms)
+            or is_settled(tx, claimed, tried)
+            or settle_late(tx, claimed, verdict, tried, now_ms)
+        )
 
 
 class Mark(NamedTuple):

@@ -112,7 +112,7 @@ def settle(tx: Connection, claimed: Claimed, verdict: Verdict, tried: Try | None
     if tx.execute(_MOVE, _whose(claimed) | _where_to(verdict, now_ms)).rowcount != 1:
         return False
     if tried is not None:
-        _REMEMBER.run(tx, _remembered(Result(claimed, verdict, tried)))
+        _REMEMBER.run(tx, remembered(Result(claimed, verdict, tried)))
     return True
 
 
@@ -154,7 +154,7 @@ def settle_all(tx: Connection, results: Sequence[Result], now_ms: int) -> None:
     for (owner, claim_number, verdict), several in _grouped(keyed):
         which = _whose_several(owner, claim_number, several) | _where_to(verdict, now_ms)
         _must_be_all(_MOVE_SEVERAL.run(tx, which).rowcount, several)
-    _REMEMBER.run_each(tx, [_remembered(one) for one in results])
+    _REMEMBER.run_each(tx, [remembered(one) for one in results])
 
 
 def _grouped(keyed: Iterable[tuple[K, Claimed]]) -> Iterable[tuple[K, list[Claimed]]]:
@@ -188,7 +188,8 @@ def _where_to(verdict: Verdict, now_ms: int) -> dict[str, Any]:
     }
 
 
-def _remembered(result: Result) -> Mapping[str, Any]:
+def remembered(result: Result) -> Mapping[str, Any]:
+    """Return the row of `attempts` that tells of a try."""
     claimed, verdict, tried = result
     return {
         "message": claimed.id.bytes,

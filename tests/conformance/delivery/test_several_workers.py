@@ -126,10 +126,8 @@ async def test_a_worker_held_for_dead_breaks_off_before_the_content(
     assert ["worker_died", "accepted"] == [one.outcome for one in (await other.find(row_id)).attempts]
 
 
-async def test_a_late_result_of_a_worker_held_for_dead_is_refused(
-    processes: list[Database], server: SubmissionServer
-) -> None:
-    """The server took the content, and says so after the take-over: the row stays as the other has settled it."""
+async def test_a_worker_held_for_dead_tells_what_it_knows(processes: list[Database], server: SubmissionServer) -> None:
+    """The server took the content, and says so after the take-over, before a copy is due: accepted, and no copy."""
     there = reached(server, Step.DOT)
     server.at(Step.DOT, Hang(), times=1)
     blocked = worker_on(processes[0], server, "blocked")
@@ -140,10 +138,36 @@ async def test_a_late_result_of_a_worker_held_for_dead_is_refused(
         async with other.running():
             await beat_ago(processes[1], "blocked", DEAD_AFTER_S)
             await other.wait_for(MessagesRecovered)
+            assert "unknown" == (await other.find(row_id)).message.state
+            server.clear()
+            await blocked.wait_for(MessageAccepted)
+    found = await other.find(row_id)
+    assert ("accepted", None, None) == (found.message.state, found.message.reason, found.message.due_at)
+    assert [("accepted", 1, 250)] == [(one.outcome, one.number, one.reply_code) for one in found.attempts]
+    assert ([], 1) == (blocked.of(ClaimLost), len(server.messages))
+
+
+async def test_a_late_result_is_refused_once_the_copy_is_under_way(
+    processes: list[Database], server: SubmissionServer
+) -> None:
+    """The server took the first, and a copy is under way at another worker: that one settles the message."""
+    there = reached(server, Step.DOT)
+    server.at(Step.DOT, Hang(), times=1)
+    blocked = worker_on(processes[0], server, "blocked")
+    other = worker_on(processes[1], server, "other", heartbeat_s=SHORT_S, clock=MovableClock())
+    async with blocked.running():
+        (row_id,) = await blocked.enqueue()
+        await wait(there)
+        async with other.running():
+            await beat_ago(processes[1], "blocked", DEAD_AFTER_S)
+            await other.wait_for(MessagesRecovered)
+            other.clock.move(31)
+            other.ring.ring()
+            await other.wait_for(MessageAccepted)
             server.clear()
             await blocked.wait_for(ClaimLost)
     found = await other.find(row_id)
-    assert ("unknown", "worker_died", 1) == (found.message.state, found.message.reason, len(found.attempts))
+    assert ["worker_died", "accepted"] == [one.outcome for one in found.attempts]
     assert [] == blocked.of(MessageAccepted)
 
 

@@ -12,6 +12,7 @@ from gatepost.outbox.claim import Claimed, allow_copies, claim, claim_suspect, s
 from gatepost.outbox.claim_lanes import Passing, claim_passing
 from gatepost.outbox.expire import EXPIRED_AT_ONCE, START, expire, overdue
 from gatepost.outbox.give_back import recover, recover_strays
+from gatepost.outbox.late import settle_late
 from gatepost.outbox.lifecycle import State
 from gatepost.outbox.settle import Try, Verdict, is_settled, mark_committing, settle
 from gatepost.outbox.workers import beat, enlist, leave, strike_out_dead
@@ -104,6 +105,19 @@ def test_a_try_is_marked_and_settled_by_its_key(filled: Filled) -> None:
         assert is_settled(tx, one, tried)
 
     filled.examine_work(work).assert_searched(steps=1_000, pages=300)
+
+
+def test_a_late_fact_is_written_by_its_key(filled: Filled) -> None:
+    """Asked only by a worker that was held for dead: two look-ups."""
+
+    def work(tx: Connection) -> None:
+        one = _claim_one(tx)
+        assert mark_committing(tx, one)
+        leave(tx, "me")
+        recover(tx, NOW_MS)
+        assert settle_late(tx, one, Verdict(state=State.ACCEPTED), Try(outcome="accepted", started_at=1), NOW_MS)
+
+    filled.examine_work(work).assert_searched(steps=5_000, pages=1_500)
 
 
 def test_nothing_to_recover_costs_a_look_at_what_is_in_flight(filled: Filled) -> None:
