@@ -155,6 +155,43 @@ def test_what_began_before_the_outage_says_nothing_about_the_time_after_it() -> 
     assert breaker.room == 1
 
 
+def one_too_many(breaker: Breaker, now: float) -> bool:
+    """The fourth connection is refused; what is counted in slow start afterwards is another matter."""
+    term = breaker.begin()
+    told = breaker.bound(term, 3, now)
+    breaker.end(term, Fault.CLOSING, answered=True, now=now)
+    breaker.probe_succeeded()
+    return told
+
+
+def rooms_of(breaker: Breaker, messages: int, now: float) -> list[int]:
+    rooms = []
+    for _ in range(messages):
+        rooms.append(breaker.room)
+        breaker.end(breaker.begin(), None, answered=True, now=now)
+    return rooms
+
+
+def test_a_server_that_refuses_the_fourth_twice_is_given_three_for_a_minute() -> None:
+    """The first time may be how it goes down; the second is its limit, which is tried again after a minute."""
+    breaker = a_breaker()
+    assert not one_too_many(breaker, NOW)
+    assert rooms_of(breaker, 5, NOW) == [1, 2, 4, 8, UNLIMITED]
+    assert one_too_many(breaker, NOW + 119)
+    assert rooms_of(breaker, 4, NOW + 119) == [1, 2, 3, 3]
+    assert rooms_of(breaker, 4, NOW + 119 + 60) == [3, 6, 12, UNLIMITED]
+
+
+def test_refusals_at_one_moment_or_far_apart_are_no_limit() -> None:
+    """Those of one outage count once, and after two minutes everything begins anew."""
+    breaker = a_breaker()
+    stale = breaker.begin()
+    assert not one_too_many(breaker, NOW)
+    assert not breaker.bound(stale, 3, NOW)
+    assert not one_too_many(breaker, NOW + 120)
+    assert rooms_of(breaker, 5, NOW + 120) == [1, 2, 4, 8, UNLIMITED]
+
+
 def test_where_nothing_can_be_probed_only_a_message_is_believed() -> None:
     """The folder: one message tries after 3 s, and "recovered" is said when it was written."""
     breaker = opened_by(Fault.CONNECTION, probed=False)

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from gatepost.events import CredentialsRefused, Event, Events, ProbeFailed, ServerFailed, ServerRecovered
+from gatepost.events import CredentialsRefused, Event, Events, ProbeFailed, ServerFailed, ServerRecovered, SettingWarned
 from gatepost.testing import Call, Drop, Hang, Refuse, Step, SubmissionServer
 from gatepost.transport.breaker import Intervals
 from gatepost.transport.folder import FolderTransport
@@ -238,6 +238,30 @@ async def test_a_probe_that_was_ended_from_outside_is_begun_again(quick: Line, s
     await asyncio.wait({probe})
     await until_usable(quick)
     assert (await quick.submit()).outcome is Outcome.ACCEPTED
+
+
+async def test_a_server_with_few_connections_gets_few(quick: Line, server: SubmissionServer, heard: Heard) -> None:
+    """It has two and says 421 to the third, again and again: it gets two at once, and a sentence says why."""
+    for _ in range(2):
+        server.at(Step.DOT, Hang())
+        commands = len(server.mail_commands)
+        two = [asyncio.create_task(quick.submit(an_envelope(number))) for number in (1, 2)]
+        await until(lambda commands=commands: len(server.mail_commands) == commands + 2)
+        server.at(Step.CONNECT, Refuse("421 4.7.0 Too many connections"), times=1)
+        assert (await quick.submit(an_envelope(3))).outcome is Outcome.UNREACHABLE
+        server.clear()
+        assert {(await one).outcome for one in two} == {Outcome.ACCEPTED}
+        await until_usable(quick)
+        rooms = []
+        for number in range(4, 8):
+            rooms.append(quick.transport.room())
+            assert (await quick.submit(an_envelope(number))).outcome is Outcome.ACCEPTED
+        # The connections of both messages are kept: what is refused must be a new one.
+        await server.drop_connections()
+    assert rooms == [1, 2, 2, 2]
+    assert heard.kinds == [ServerFailed, ServerRecovered, SettingWarned, ServerFailed, ServerRecovered]
+    detail = f"127.0.0.1:{server.port} refused a connection beside 2: is GATEPOST_WORKER_SLOTS more than it allows?"
+    assert heard.all[2] == SettingWarned(detail=detail)
 
 
 async def test_late_ends_of_before_do_not_reopen(client: Client, server: SubmissionServer, heard: Heard) -> None:

@@ -15,6 +15,9 @@ from gatepost.transport.outcome import Fault
 
 # What a breaker that is closed allows: nobody counts.
 UNLIMITED = 1_000_000
+# A server that took no further connection twice within this time has a limit, and is given no more for so long.
+TWICE_S = 120.0
+CEILING_S = 60.0
 
 
 @dataclass(frozen=True)
@@ -78,6 +81,9 @@ class Breaker:
         self._term = 0  # counts the openings: what was begun before one says nothing about the time after it
         self._times = 0  # faults in a row
         self._relapsed = False  # it seemed to be well and was not: a probe is not believed any more, only a message
+        self._bound_at = float("-inf")
+        self._ceiling = full
+        self._ceiling_until = float("-inf")
         self._announced = True  # whether FAILED was followed by RECOVERED
         self.cause: Fault | None = None
         self.failed_at = 0.0
@@ -119,7 +125,24 @@ class Breaker:
             return None
         if fault is not None:
             return self._open(fault, now)
-        return self._succeeded() if answered else None
+        return self._succeeded(now) if answered else None
+
+    def bound(self, term: int, messages: int, now: float) -> bool:
+        """Note that it took no further connection beside so many; to be followed by `end`.
+
+        Once is how a server goes down that lets those finish which it has. Twice within two minutes is its limit: slow
+        start ends there for a while.
+
+        Returns:
+            Whether this was the second time.
+        """
+        if term != self._term:
+            return False
+        again = now - self._bound_at < TWICE_S
+        self._bound_at = now
+        if again:
+            self._ceiling, self._ceiling_until = messages, now + CEILING_S
+        return again
 
     def probe_failed(self, fault: Fault, now: float) -> Change:
         """A probe showed a fault."""
@@ -148,10 +171,12 @@ class Breaker:
         self.cause = fault
         self.probe_at = now + self._intervals.after(fault, self._times)
 
-    def _succeeded(self) -> Change | None:
+    def _succeeded(self, now: float) -> Change | None:
         if self.is_closed:
             return None
         self._allowance *= 2
+        if now < self._ceiling_until:
+            self._allowance = min(self._allowance, self._ceiling)
         if self._allowance >= self._full:
             self._allowance = UNLIMITED
             self.cause, self._relapsed = None, False

@@ -55,6 +55,10 @@ class Connections:
         """Connections kept or in use."""
         return len(self._idle) + len(self._in_use)
 
+    def in_use(self, server: Server) -> int:
+        """Connections to `server` that carry a message now."""
+        return sum(line.server == server for line in self._in_use)
+
     @property
     def turn(self) -> asyncio.Semaphore:
         """Leave to have a connection, first come, first served: `async with connections.turn`."""

@@ -8,11 +8,11 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 
-from gatepost.events import CredentialsRefused, Events, ProbeFailed, ServerFailed, ServerRecovered
+from gatepost.events import CredentialsRefused, Events, ProbeFailed, ServerFailed, ServerRecovered, SettingWarned
 from gatepost.transport.breaker import Breaker, Change, Intervals
 from gatepost.transport.outcome import Fault, Outcome, Phase
 from gatepost.transport.rate import GATHER_S, Rate
-from gatepost.transport.reply import Reply, broken_off, one_line
+from gatepost.transport.reply import CLOSING, Reply, broken_off, one_line
 from gatepost.transport.transport import UNBOUNDED
 
 # Makes a connection to the server of this number and keeps it; says what is wrong with it, or None.
@@ -43,6 +43,7 @@ class Watched:
         self.rate = rate
         self.probing: asyncio.Task[None] | None = None
         self.refilled: asyncio.TimerHandle | None = None
+        self.bound_told = False
 
     def room(self, now: float) -> int:
         """How many messages may begin here now."""
@@ -109,9 +110,12 @@ class Servers:
             self._wake_when_refilled(one, now)
         return Visit(self, one, one.breaker.begin())
 
-    def end(self, one: Watched, term: int, reply: Reply | None) -> None:
+    def end(self, one: Watched, term: int, reply: Reply | None, beside: int) -> None:
         """Count a message as ended; see `Visit.end`."""
         before, now = one.breaker.cause, asyncio.get_running_loop().time()
+        one_too_many = beside and reply is not None and reply.phase is Phase.GREETING and reply.code == CLOSING
+        if one_too_many and one.breaker.bound(term, beside, now):
+            self._warn_of_bound(one, beside)
         fault = None if reply is None else reply.fault
         answered = reply is not None and (reply.code is not None or reply.outcome is Outcome.ACCEPTED)
         change = one.breaker.end(term, fault, answered=answered, now=now)
@@ -126,6 +130,14 @@ class Servers:
         return Reply(Outcome.UNREACHABLE, Phase.CONNECT, text=one_line(text), fault=self._watched[0].breaker.cause)
 
     # What changes.
+
+    def _warn_of_bound(self, one: Watched, connections: int) -> None:
+        if not one.bound_told:
+            one.bound_told = True
+            detail = (
+                f"{one.name} refused a connection beside {connections}: is GATEPOST_WORKER_SLOTS more than it allows?"
+            )
+            self._events.emit(SettingWarned(detail=detail))
 
     def _changed(
         self, one: Watched, change: Change | None, reply: Reply | None, before: Fault | None, now: float
@@ -206,11 +218,16 @@ class Visit:
         self._term = term
         self._over = False
 
-    def end(self, reply: Reply | None) -> None:
-        """Say what it came to, None for nothing that says anything about the server. Only the first call counts."""
+    def end(self, reply: Reply | None, *, beside: int = 0) -> None:
+        """Say what it came to; only the first call counts.
+
+        Args:
+            reply: None for nothing that says anything about the server.
+            beside: connections to the same server that serve other messages.
+        """
         if not self._over:
             self._over = True
-            self._servers.end(self._one, self._term, reply)
+            self._servers.end(self._one, self._term, reply, beside)
 
 
 def _failure(one: Watched, change: Change, reply: Reply, before: Fault | None, now: float) -> ServerFailed:

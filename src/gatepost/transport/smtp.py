@@ -138,7 +138,7 @@ class SmtpTransport:
             visit = self._servers.begin(number)
             visits.append(visit)
             reply = await _with_one(dialogue, self._order[number], len(candidates), progress)
-            visit.end(reply)
+            visit.end(reply, beside=self._connections.in_use(self._order[number]))
             # Once the mark was begun, the message belongs to the server that was told of it.
             if mark.begun or reply.outcome is not Outcome.UNREACHABLE:
                 break
