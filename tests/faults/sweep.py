@@ -10,6 +10,7 @@ import http.client
 import sys
 from argparse import Namespace
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from gatepost.testing import SubmissionServer
 from tests.faults.entry import BOTH, SQLITE, Need, fault
@@ -99,8 +100,11 @@ class Sweep:
                 if register(self.system.fronts[0], address) == 202:
                     self._promised.append(address)
             wait_until(lambda: not program.alive or self._is_quiet(), f"neither death nor rest at {point}")
-        if killed := not program.alive:
+            if _is_dying(program.pid):
+                program.wait_for_exit()  # strace must not be asked to leave in the middle of it
+        if killed := _is_dying(program.pid):
             self._kills += 1
+            program.wait_for_exit()
             self.system.revive()
         come_to_rest(self.system)
         found = differences(self._promised, read_books(self.system.tables), list(self._mail.messages))
@@ -114,6 +118,14 @@ class Sweep:
         """Stop, and compare once more with the moves of every message."""
         self._rig.tell(kills=self._kills)
         self._rig.finish(self.system, self._promised, self._mail)
+
+
+def _is_dying(pid: int) -> bool:
+    """Whether a process is ending or has ended, also before its parent has noticed."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] in "ZX"
+    except FileNotFoundError:
+        return True
 
 
 def main(options: Namespace) -> int:

@@ -15,6 +15,7 @@ from pathlib import Path
 from tests.support.debian import libraries, unpacked
 
 _ATTACHED_WITHIN_S = 10.0
+_DETACHED_WITHIN_S = 5.0
 _POLL_S = 0.005
 
 
@@ -77,14 +78,19 @@ def _attached(pid: int, options: Sequence[str], calls: str, written_to: Path | N
     if ".cache" in found.parts:
         environ["LD_LIBRARY_PATH"] = libraries(found.parents[2])
     tracer = subprocess.Popen([*command, "-p", str(pid)], env=environ, stderr=subprocess.PIPE, text=True)
+    traced = False
     try:
-        if not _is_traced(pid):
-            tracer.kill()
-            raise StraceMissing(f"strace may not attach to process {pid}: {tracer.communicate()[1].strip()}")
-        yield
+        if traced := _is_traced(pid):
+            yield
     finally:
         tracer.terminate()
-        tracer.communicate()
+        try:
+            said = tracer.communicate(timeout=_DETACHED_WITHIN_S)[1].strip()
+        except subprocess.TimeoutExpired:  # asked in the middle of a death it had caused, strace was seen to hang
+            tracer.kill()
+            said = tracer.communicate()[1].strip()
+    if not traced:
+        raise StraceMissing(f"strace may not attach to process {pid}: {said}")
 
 
 def _calls(injections: Sequence[str]) -> str:
