@@ -50,13 +50,20 @@ def the_welcome(folder: Path, **settings: object) -> str:
     return id
 
 
+def hold(folder: Path, id: str, *arguments: str, **settings: object) -> str:
+    """Hold a message for which no server can be reached, and say what was printed; while it is tried, wait."""
+    done = act(folder, "hold", id, *arguments, **settings)
+    while "being handed over" in done.stderr:
+        done = act(folder, "hold", id, *arguments, **settings)
+    assert (done.returncode, done.stderr) == (0, "")
+    return done.stdout
+
+
 def do_all_four(folder: Path, id: str, **settings: object) -> None:
     """Hold, release, cancel, resend: each says what it did, and it stands in the message."""
-    for action, words in (("hold", r"\w+ → held"), ("release", "held → queued")):
-        done = act(folder, action, id, "--reason", "to see", **settings)
-        assert (done.returncode, done.stderr) == (0, "")
-        assert re.fullmatch(rf"{id}: {words}\n", done.stdout)
-    act(folder, "hold", id, **settings)  # or a worker may have it when it is cancelled
+    assert re.fullmatch(rf"{id}: \w+ → held\n", hold(folder, id, "--reason", "to see", **settings))
+    assert act(folder, "release", id, "--reason", "to see", **settings).stdout == f"{id}: held → queued\n"
+    hold(folder, id, **settings)  # or a worker may have it when it is cancelled
     assert act(folder, "cancel", id, **settings).stdout == f"{id}: held → cancelled\n"
     done = act(folder, "resend", id, **settings)
     new = done.stdout.removeprefix(f"{id} is sent again as ").strip()
@@ -80,7 +87,6 @@ def test_beside_a_running_service_the_service_does_it(tmp_path: Path) -> None:
         path = tmp_path / "var/gatepost.db.sock"
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
         id = the_welcome(tmp_path)
-        until(lambda: show(tmp_path, id)["message"]["state"] == "deferred")
         do_all_four(tmp_path, id)
         service.stop()
         assert service.wait() == 0
@@ -124,22 +130,25 @@ def test_on_postgresql_the_command_writes_by_itself(tmp_path: Path, postgresql_u
 
 
 def test_a_socket_left_by_a_dead_service_is_in_nobodys_way(tmp_path: Path) -> None:
-    """After kill -9 the command works without it, and the next service makes its own in its place."""
-    with running(tmp_path, SMTP_URL=nowhere()) as service:
-        service.ready()
-        assert service.register("ann@example.com") == 202
-        service.kill()
+    """After kill -9 the command works without it; what was in flight waits for a start, which makes its own socket."""
+    with SubmissionServer.in_thread() as server:
+        server.at(Step.EHLO, Hang())
+        with running(tmp_path, SMTP_URL=f"smtp://127.0.0.1:{server.port}", WORKER_SLOTS=1) as service:
+            service.ready()
+            assert service.register("ann@example.com") == 202
+            until(lambda: "sending" in [row["state"] for row in listed(tmp_path)])
+            service.kill()
     path = tmp_path / "var/gatepost.db.sock"
     assert path.is_socket()
-    id = listed(tmp_path, "--template", "welcome")[0]["id"]
-    done = act(tmp_path, "hold", id)
-    if done.returncode:  # it was in flight at the kill: the next start settles it, and the command says so
-        assert "Start the service" in done.stderr
+    by_state = {row["state"]: row["id"] for row in listed(tmp_path)}
+    assert act(tmp_path, "hold", by_state["queued"]).stdout == f"{by_state['queued']}: queued → held\n"
+    in_flight = act(tmp_path, "hold", by_state["sending"])
+    assert (in_flight.returncode, in_flight.stdout) == (1, "")
+    assert "Start the service: it settles that first" in in_flight.stderr
     with running(tmp_path, SMTP_URL=nowhere()) as service:
         service.ready()
-        until(lambda: show(tmp_path, id)["message"]["state"] in ("held", "deferred"))
-        act(tmp_path, "hold", id)
-        assert act(tmp_path, "cancel", id).stdout == f"{id}: held → cancelled\n"
+        assert hold(tmp_path, by_state["sending"]).endswith(" → held\n")
+        until(lambda: "operator_acted" in [event["event"] for event in service.events()])
 
 
 def test_a_path_too_long_for_a_socket_is_no_hindrance(tmp_path: Path) -> None:
@@ -149,9 +158,7 @@ def test_a_path_too_long_for_a_socket_is_no_hindrance(tmp_path: Path) -> None:
     with running(folder, SMTP_URL=nowhere()) as service:
         service.ready()
         assert service.register("ann@example.com") == 202
-        id = the_welcome(folder)
-        until(lambda: show(folder, id)["message"]["state"] == "deferred")
-        assert act(folder, "hold", id).stdout == f"{id}: deferred → held\n"
+        assert hold(folder, the_welcome(folder)).endswith(" → held\n")
         until(lambda: "operator_acted" in [event["event"] for event in service.events()])
 
 

@@ -89,8 +89,8 @@ class ControlSocket:
             async with asyncio.timeout(CONVERSATION_TIMEOUT_S):
                 writer.write(await self._answer(reader, uid_of_peer(writer.get_extra_info("socket"))))
                 await writer.drain()
-        except (OSError, TimeoutError):
-            pass  # it went away, or says nothing: what was begun is finished without it
+        except (OSError, TimeoutError, asyncio.CancelledError):
+            pass  # it went away, says nothing, or we stop: what was begun is finished without it
         finally:
             self._talks.discard(talk)
             writer.close()

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from functools import partial
 
 import pytest
-from sqlalchemy import Connection
+from sqlalchemy import Connection, text
 
 from gatepost.database.connection import Database
 from gatepost.errors import ActionRefused, MessageInFlight
@@ -70,13 +70,21 @@ async def test_an_operator_waits_for_a_claim_and_is_told_of_it(
     claiming = asyncio.create_task(processes[0].write(claim_slowly))
     await barrier.arrived(1)
     acting = asyncio.create_task(operate(processes[1], action, message))
-    await asyncio.sleep(0)
+    if processes[2].shared:
+        await _waits_for_a_row(processes[2])
     await barrier.open()
     with pytest.raises(MessageInFlight):
         await acting
     assert 1 == len(await claiming)
     detail = await found(processes[0], message)
     assert ("sending", ()) == (detail.message.state, detail.actions)
+
+
+async def _waits_for_a_row(database: Database) -> None:
+    waiting = text("SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'transactionid'")
+    async with asyncio.timeout(10):
+        while not await database.read(lambda connection: connection.scalar(waiting)):
+            pass
 
 
 @pytest.mark.parametrize("action", [Action.HOLD, Action.CANCEL])

@@ -1,5 +1,6 @@
 """What an operator does over HTTP is the same on every database."""
 
+import time
 import uuid
 from collections.abc import Iterator
 from datetime import datetime
@@ -11,6 +12,7 @@ from fastapi.testclient import TestClient
 
 from gatepost.app import Gatepost, create_app
 from gatepost.audit.trail import MAX_REASON_CHARACTERS
+from gatepost.delivery.worker import Worker
 from gatepost.events import Event, Events, OperatorActed
 from gatepost.settings import Settings
 from gatepost.transport.memory import MemoryTransport
@@ -30,8 +32,9 @@ def heard() -> list[Event]:
 def client(
     database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, heard: list[Event]
 ) -> Iterator[TestClient]:
-    """A service on this test's database whose server accepts everything."""
+    """A service on this test's database whose server accepts everything, and whose worker waits for the bell."""
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setitem(Worker.__init__.__kwdefaults__, "poll_s", 3600.0)
     settings = Settings(
         database_url=database_url,
         secret_keys="0123456789abcdefghijklmnopqrstuv",
@@ -59,8 +62,9 @@ def _show(client: TestClient, id: str) -> Any:
 
 
 def _until_over(client: TestClient, id: str) -> Any:
+    give_up_at = time.monotonic() + 20
     while (shown := _show(client, id))["message"]["state"] not in OVER:
-        pass
+        assert time.monotonic() < give_up_at, shown["message"]["state"]
     return shown
 
 
@@ -78,7 +82,7 @@ def welcome(client: TestClient) -> str:
 def test_a_message_is_sent_again_at_once_and_both_rows_say_so(
     client: TestClient, welcome: str, heard: list[Event]
 ) -> None:
-    """202 with the new message, which goes out by itself; the event tells the same."""
+    """202 with the new message; the bell was rung, so it goes out; the event tells the same."""
     new = _act(client, welcome, "resend", reason="  her mailbox is repaired ")["message"]
     assert (welcome, "welcome", "ada@example.com") == (new["resent_from"], new["template"], new["recipient"])
     assert "accepted" == _until_over(client, new["id"])["message"]["state"]
