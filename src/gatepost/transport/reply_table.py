@@ -3,6 +3,7 @@
 The first row that fits decides. RFC 5321, 4.2, for codes; RFC 3463 for enhanced statuses; RFC 4954, 6, for AUTH.
 """
 
+from functools import lru_cache
 from typing import NamedTuple
 
 from gatepost.transport.outcome import Fault, Outcome, Phase
@@ -17,6 +18,8 @@ WITHOUT_REPLY = (BROKEN, LATE, LACKING)
 ANY = "*"
 CLOSING = 421  # the server closes the channel (RFC 5321, 3.8): says nothing about the message
 UNPARSABLE_AS = 451  # what a reply counts as that is none
+# Going through the table takes half a millisecond; servers repeat themselves.
+MAX_REMEMBERED = 1024
 
 EVERYWHERE = frozenset(Phase)
 # Before MAIL nothing was said about the message: whatever goes wrong is the server's matter.
@@ -192,6 +195,7 @@ _OF_OUR_OWN = {
 _NEVER_HEARD_OF = "What came of it has no explanation here."
 
 
+@lru_cache(MAX_REMEMBERED)
 def row_for(phase: Phase, said: int | str, status: str | None) -> Row:
     """Return the row that decides.
 
@@ -203,6 +207,7 @@ def row_for(phase: Phase, said: int | str, status: str | None) -> Row:
     return next(row for row in TABLE if row.fits(phase, str(said), status))
 
 
+@lru_cache(MAX_REMEMBERED)
 def explain(outcome: str, phase: str | None, reply_code: int | None, enhanced_status: str | None) -> str:
     """Say in one plain sentence what a stored attempt came to and what follows: for support, and to be passed on.
 
