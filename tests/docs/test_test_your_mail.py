@@ -8,7 +8,7 @@ import types
 import typing
 from pathlib import Path
 
-from gatepost.testing import Behaviour, Greylist, PerConnection, Policy, Step, SubmissionServer, Throttle
+from gatepost.testing import AtOnce, Behaviour, Greylist, PerConnection, Policy, Step, SubmissionServer, Throttle
 from tests.docs.pages import ROOT, code_words, fenced, rows, section
 
 PAGE = (ROOT / "docs" / "how-to" / "test-your-mail.md").read_text("utf-8")
@@ -37,7 +37,12 @@ def test_every_step_and_behaviour_has_its_row() -> None:
     """None is missing, and there is no other."""
     tables = rows(section(PAGE, "Let it misbehave"))
     named = {code_words(cells[0])[0] for cells in tables}
-    behaviours = {one for one in typing.get_args(Behaviour) if one is not Policy} | {Greylist, Throttle, PerConnection}
+    behaviours = {one for one in typing.get_args(Behaviour) if one is not Policy} | {
+        AtOnce,
+        Greylist,
+        Throttle,
+        PerConnection,
+    }
     assert isinstance(Behaviour, types.UnionType)
     assert {step.name for step in Step} | {one.__name__ for one in behaviours} == named
 

@@ -136,8 +136,12 @@ class Mishap:
         """`finish`, and the outage counted no attempt: one for each message, the one that was accepted."""
         books = self.finish(**how)  # type: ignore[arg-type]
         counted = Counter(sum(counts for _, counts in message.tries) for message in books.messages)
-        assert set(counted) == {1}, f"counted attempts: {counted}"
+        odd = [str(one) for one in books.messages if sum(counts for _, counts in one.tries) != 1]
+        assert set(counted) == {1}, f"counted attempts: {counted}; {odd[:3]}; {self._odd_tries()[:4]}"
         return books
+
+    def _odd_tries(self) -> list[Tried]:
+        return [one for one in self.tries() if one.outcome != "accepted"]
 
 
 def _count(system: System, query: str) -> int:

@@ -4,12 +4,14 @@ import contextlib
 import smtplib
 import socket
 import threading
+import time
 from collections.abc import Iterator
 
 import pytest
 
 from gatepost.testing import (
     Asked,
+    AtOnce,
     Call,
     Delay,
     Drip,
@@ -88,7 +90,7 @@ def test_a_greylist_refuses_each_pair_until_its_time_has_passed(server: Submissi
 def test_a_throttle_lets_so_many_through_in_its_window() -> None:
     """The third in ten seconds is refused, and passes when the first is ten seconds old."""
     throttle = Throttle(2, 10.0, "451 4.7.0 Slow down")
-    answers = [throttle.refusal(Asked("", "a@b.c", 1, 0, time_s)) for time_s in (0.0, 4.0, 9.9, 10.0, 13.9, 14.0)]
+    answers = [throttle.refusal(Asked("", "a@b.c", 1, 1, 0, time_s)) for time_s in (0.0, 4.0, 9.9, 10.0, 13.9, 14.0)]
     assert [None, None, "451 4.7.0 Slow down", None, "451 4.7.0 Slow down", None] == answers
 
 
@@ -100,6 +102,20 @@ def test_a_connection_may_carry_only_so_many_messages(server: SubmissionServer) 
     with connected(server) as client:
         assert [250, 250] == [send(client) for _ in range(2)]
     assert [1, 1, 2, 2] == [one.connection for one in server.messages]
+
+
+def test_only_so_many_connections_are_served_at_once(server: SubmissionServer) -> None:
+    """One more is told so and ended; when another one has gone there is room again."""
+    server.at(Step.CONNECT, AtOnce(1))
+    with connected(server) as first:
+        assert 250 == send(first)
+        with pytest.raises(smtplib.SMTPConnectError, match="Too many connections"):
+            smtplib.SMTP(server.host, server.port, timeout=PATIENCE_S)
+        first.quit()
+    while server.connections_now:
+        time.sleep(0.001)  # the end of a connection tells nobody
+    with connected(server) as next_one:
+        assert 250 == send(next_one)
 
 
 def test_a_policy_of_ones_own_is_asked_with_what_the_server_knows(server: SubmissionServer) -> None:

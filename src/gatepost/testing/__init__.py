@@ -18,12 +18,13 @@ from gatepost.testing.behaviours import (
     Step,
 )
 from gatepost.testing.inbox import AcceptedMessage
-from gatepost.testing.policies import Asked, Greylist, PerConnection, Policy, Throttle
+from gatepost.testing.policies import Asked, AtOnce, Greylist, PerConnection, Policy, Throttle
 from gatepost.testing.submission_server import SubmissionServer
 
 __all__ = [
     "AcceptedMessage",
     "Asked",
+    "AtOnce",
     "Behaviour",
     "Call",
     "Delay",

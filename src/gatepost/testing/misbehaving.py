@@ -91,7 +91,14 @@ class Misbehaving(Stream):
 
     def _asked(self) -> Asked:
         recipient = self._recipients[-1] if self._recipients else ""
-        return Asked(self._return_path or "", recipient, self.number, self._taken, self._loop.time())
+        return Asked(
+            return_path=self._return_path or "",
+            recipient=recipient,
+            connection=self.number,
+            connections_now=self._server.connections_now,
+            messages=self._taken,
+            time_s=self._loop.time(),
+        )
 
     async def _go_away(self, how: Drop) -> NoReturn:
         if how.after_bytes:

@@ -16,6 +16,7 @@ class Asked:
         return_path: the reverse-path of MAIL, "" before it.
         recipient: the last forward-path of RCPT, "" before it.
         connection: number of the connection, counted from 1.
+        connections_now: how many are open, this one included.
         messages: how many the server took over this connection.
         time_s: the time of the event loop that the server runs in.
     """
@@ -23,6 +24,7 @@ class Asked:
     return_path: str
     recipient: str
     connection: int
+    connections_now: int
     messages: int
     time_s: float
 
@@ -73,6 +75,18 @@ class Throttle:
             return self.line
         self._passed.append(asked.time_s)
         return None
+
+
+@dataclass(frozen=True)
+class AtOnce:
+    """Serve so many connections at a time, and refuse one more; at `Step.CONNECT`, as servers do it."""
+
+    connections: int
+    line: str = "421 4.7.0 Too many connections"
+
+    def refusal(self, asked: Asked) -> str | None:
+        """See `Policy.refusal`."""
+        return self.line if asked.connections_now > self.connections else None
 
 
 @dataclass(frozen=True)

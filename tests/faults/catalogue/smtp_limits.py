@@ -3,7 +3,7 @@
 import asyncio
 import time
 
-from gatepost.testing import Greylist, PerConnection, Refuse, Step
+from gatepost.testing import AtOnce, Greylist, PerConnection, Refuse, Step
 from tests.faults.entry import SQLITE, fault
 from tests.faults.mishaps import BOTH_TO_EACH, PEOPLE, Mishap
 from tests.faults.rig import Rig
@@ -50,6 +50,16 @@ def closing_after_every_ten(rig: Rig) -> None:
     mishap.finish_uncounted()
     carried = [one.connection for one in mishap.mail.messages]
     assert max(carried.count(number) for number in carried) == 10
+
+
+@fault(67, name="421 to more than two connections", shows="I3 I7 I10")
+def fewer_connections_than_slots(rig: Rig) -> None:
+    """A server that allows two connections, and eight slots: everything arrives, no attempt is counted."""
+    mishap = Mishap(rig, rig.mail_server(), slots=8)
+    mishap.mail.at(Step.CONNECT, AtOnce(2))
+    mishap.register(20)
+    mishap.finish_uncounted()
+    rig.tell(connections=mishap.mail.connections_total)
 
 
 @fault(68, name="greylisted for five minutes", shows="I1 I3 I10")
