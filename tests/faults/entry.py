@@ -5,10 +5,7 @@ import shutil
 import subprocess
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Literal
-
-from tests.support.debian import unpacked
 
 if TYPE_CHECKING:
     from tests.faults.rig import Rig
@@ -103,13 +100,6 @@ STRACE = Need("strace that may trace", lambda: _works("strace", "-o", "/dev/null
 NETWORK = Need("a network namespace of its own (unshare -n)", lambda: _works("unshare", "-n", "true"))
 MOUNT = Need("a mount namespace of its own (unshare -m)", lambda: _works("unshare", "-m", "true"))
 PRLIMIT = Need("prlimit", lambda: shutil.which("prlimit") is not None)
-FAKETIME = Need("libfaketime", lambda: faketime_library() is not None)
-
-
-def faketime_library() -> Path | None:
-    """Where libfaketime lies: Debian's package, unpacked."""
-    root = unpacked("libfaketime")
-    return None if root is None else next(root.glob("**/libfaketimeMT.so.1"), None)
 
 
 def cgroup(controller: str) -> Need:

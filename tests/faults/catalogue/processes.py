@@ -16,6 +16,7 @@ from tests.faults.rig import Rig
 from tests.faults.system import System
 from tests.support.cgroup import group
 from tests.support.ledgers import Books
+from tests.support.programs import Program
 
 PEOPLE = 6
 KILLS = 4
@@ -25,7 +26,7 @@ BLOCKED_S = 5.0
 FROZEN_S = 1.0
 REFUSED = 2
 ADDRESS = "mira@people.example"
-Killing = Callable[[Callable[[], None], SubmissionServer], list[Behaviour]]
+Killing = Callable[[Callable[[], Program], SubmissionServer], list[Behaviour]]
 
 
 @fault(1, name="killed at random under load", shows="I1 I2 I3 I4 I9", databases=BOTH, seeded=True)
@@ -44,20 +45,27 @@ async def killed_at_random(rig: Rig) -> None:
 @fault(3, name="killed just after 250", shows="I1 I3", databases=BOTH, seeded=True, ci=SQLITE)
 def killed_just_after_250(rig: Rig) -> None:
     """The mail server writes its 250 and kills in its next turn: one copy more at most, and of no welcome."""
-    _killed_in_the_dialogue(rig, Step.TAKEN, lambda kill, mail: [Call(lambda: mail.on_own_loop(kill))], copies_max=1)
+    _killed_in_the_dialogue(rig, Step.TAKEN, _kill_in_the_next_turn, copies_max=1)
 
 
 @fault(4, name="killed after the final dot", shows="I1 I3", databases=BOTH, seeded=True, ci=POSTGRESQL)
 def killed_after_the_final_dot(rig: Rig) -> None:
     """The content is whole, and is taken or not: a verification arrives in either case, a welcome never twice."""
     taken = rig.chance.random() < 0.5
-    _killed_in_the_dialogue(rig, Step.DOT, lambda kill, _: [Call(kill), *([] if taken else [Drop()])], copies_max=1)
+    _killed_in_the_dialogue(
+        rig, Step.DOT, lambda who, _: [Call(lambda: who().kill()), *([] if taken else [Drop()])], copies_max=1
+    )
 
 
 @fault(5, name="killed at RCPT", shows="I1 I3", databases=BOTH, seeded=True, ci=BOTH)
 def killed_at_rcpt(rig: Rig) -> None:
     """The content was not offered yet: it goes out, and certainly once."""
-    _killed_in_the_dialogue(rig, Step.RCPT, lambda kill, _: [Call(kill)], copies_max=0)
+    _killed_in_the_dialogue(rig, Step.RCPT, lambda who, _: [Call(lambda: who().kill())], copies_max=0)
+
+
+def _kill_in_the_next_turn(who: Callable[[], Program], mail: SubmissionServer) -> list[Behaviour]:
+    """Find out before the reply who waits for it: behind it the message may be settled at once."""
+    return [Call(lambda: mail.on_own_loop(who().kill))]
 
 
 def _killed_in_the_dialogue(rig: Rig, step: Step, killing: Killing, *, copies_max: int) -> None:
@@ -66,7 +74,7 @@ def _killed_in_the_dialogue(rig: Rig, step: Step, killing: Killing, *, copies_ma
     rig.start(system)
     people = [f"{number}@people.example" for number in range(PEOPLE)]
     victim = rig.chance.choice(people)
-    for behaviour in killing(lambda: system.who_delivers_to(victim).kill(), mail):
+    for behaviour in killing(lambda: system.who_delivers_to(victim), mail):
         mail.at(step, behaviour, recipient=victim, times=1)
 
     promised = []
