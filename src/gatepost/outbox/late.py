@@ -11,14 +11,14 @@ from gatepost.outbox.lifecycle import State
 from gatepost.outbox.settle import Result, Try, Verdict, remembered
 from gatepost.outbox.tables import attempts, messages
 
-# A refusal for good is none of them: the next copy, if there is one, hears it as well, and settles it.
-_FACTS = frozenset({State.ACCEPTED, State.DEFERRED})
-
 _IN_OUR_PLACE = (
     attempts.c.message == bindparam("of_id"),
     attempts.c.claim_number == bindparam("of_claim_number"),
     attempts.c.outcome == "worker_died",
 )
+_COPY = messages.alias("copy")
+# An operator had it sent again as a new message: then it must not go out besides.
+_NOT_RESENT = ~exists().where(_COPY.c.resent_from == messages.c.id)
 _MOVE = (
     update(messages)
     .where(
@@ -37,6 +37,8 @@ _MOVE = (
         settled_at=bindparam("at_ms"),
     )
 )
+# A refusal for good is none of them: the next copy, if there is one, hears it as well, and settles it.
+_FACTS = {State.ACCEPTED: _MOVE, State.DEFERRED: _MOVE.where(_NOT_RESENT)}
 _RETELL = update(attempts).where(*_IN_OUR_PLACE)
 
 
@@ -55,7 +57,7 @@ def settle_late(tx: Connection, claimed: Claimed, verdict: Verdict, tried: Try, 
         "counts_not": int(not verdict.counted),
         "at_ms": now_ms if verdict.due_at is None else None,
     }
-    if tx.execute(_MOVE, ours | where).rowcount != 1:
+    if tx.execute(_FACTS[verdict.state], ours | where).rowcount != 1:
         return False
     told = dict(remembered(Result(claimed, verdict, tried)))
     del told["message"], told["claim_number"]

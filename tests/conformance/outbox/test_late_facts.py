@@ -3,6 +3,7 @@
 import uuid
 
 import pytest
+from sqlalchemy import update
 
 from gatepost.database.connection import Database
 from gatepost.outbox.claim import Claimed
@@ -11,6 +12,7 @@ from gatepost.outbox.late import settle_late
 from gatepost.outbox.lifecycle import State
 from gatepost.outbox.search import find
 from gatepost.outbox.settle import Try, Verdict, mark_committing, settle
+from gatepost.outbox.tables import messages
 from tests.support.outbox import NOW_MS, claim_as, draft, enqueue_all, state_of, value_of
 
 ACCEPTED = Verdict(state=State.ACCEPTED)
@@ -88,6 +90,15 @@ async def test_whoever_tried_again_decides(database: Database, late: Claimed) ->
     assert await database.write(lambda tx: settle(tx, copy, unknown, Try(outcome="unknown", started_at=1), NOW_MS))
     assert not await _tell(database, late, ACCEPTED, TAKEN)
     assert "unknown" == await state_of(database, late.id)
+
+
+async def test_what_was_resent_does_not_go_out_besides(database: Database, late: Claimed) -> None:
+    """An operator had it sent again meanwhile: that it was put off changes nothing, that it was taken is told."""
+    (again,) = await enqueue_all(database, draft())
+    resent = update(messages).where(messages.c.id == again).values(resent_from=late.id)
+    await database.write(lambda tx: tx.execute(resent).rowcount)
+    assert not await _tell(database, late, DEFERRED, PUT_OFF)
+    assert await _tell(database, late, ACCEPTED, TAKEN)
 
 
 async def test_what_a_worker_said_itself_is_no_late_fact(database: Database) -> None:

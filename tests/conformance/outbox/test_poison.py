@@ -70,12 +70,12 @@ async def test_a_suspect_that_was_not_alone_is_not_blamed(database: Database) ->
 
 
 async def test_a_death_after_the_mark_is_not_the_messages_fault(database: Database) -> None:
-    """It was composed and offered: whatever killed the process, it was not that."""
-    (row_id,) = await enqueue_all(database, draft())
-    (claimed,) = await claim_as(database, "dead")
-    assert await database.write(lambda tx: mark_committing(tx, claimed))
-    assert Recovered(0, 1) == await database.write(lambda tx: recover(tx, NOW_MS))
-    assert 0 == await _deaths(database, row_id)
+    """It was composed and offered: whatever killed the process, it was not that. The other one is suspected."""
+    await enqueue_all(database, draft(), draft())
+    marked, other = await claim_as(database, "dead")
+    assert await database.write(lambda tx: mark_committing(tx, marked))
+    assert Recovered(1, 1) == await database.write(lambda tx: recover(tx, NOW_MS))
+    assert (0, 1) == (await _deaths(database, marked.id), await _deaths(database, other.id))
 
 
 async def test_a_stray_of_a_living_worker_is_no_death(database: Database) -> None:

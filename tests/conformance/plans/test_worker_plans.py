@@ -107,15 +107,17 @@ def test_a_try_is_marked_and_settled_by_its_key(filled: Filled) -> None:
     filled.examine_work(work).assert_searched(steps=1_000, pages=300)
 
 
-def test_a_late_fact_is_written_by_its_key(filled: Filled) -> None:
-    """Asked only by a worker that was held for dead: two look-ups."""
+@pytest.mark.parametrize("state", [State.ACCEPTED, State.DEFERRED])
+def test_a_late_fact_is_written_by_its_key(filled: Filled, state: State) -> None:
+    """Asked only by a worker that was held for dead: two look-ups, and one whether it was resent."""
+    verdict = Verdict(state=state, due_at=NOW_MS if state is State.DEFERRED else None)
 
     def work(tx: Connection) -> None:
         one = _claim_one(tx)
         assert mark_committing(tx, one)
         leave(tx, "me")
         recover(tx, NOW_MS)
-        assert settle_late(tx, one, Verdict(state=State.ACCEPTED), Try(outcome="accepted", started_at=1), NOW_MS)
+        assert settle_late(tx, one, verdict, Try(outcome="accepted", started_at=1), NOW_MS)
 
     filled.examine_work(work).assert_searched(steps=5_000, pages=1_500)
 
