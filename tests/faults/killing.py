@@ -12,12 +12,11 @@ from pathlib import Path
 from gatepost.testing import SubmissionServer
 from tests.faults.kill_report import Report
 from tests.faults.rest import come_to_rest, start_again, tell
-from tests.faults.tries import Messages, look_at_tries
+from tests.faults.tries import Messages, Receipts, look_at_tries
 from tests.support.driver import Client, Driver
 from tests.support.ledgers import differences, link, read_books
 from tests.support.programs import Program
 from tests.support.service import Service
-from tests.support.tables import Tables
 from tests.support.witness import MOVES, Witness
 
 CLIENTS = 8
@@ -114,9 +113,10 @@ class KillRun:
                 self.report.differences.append(f"a mailed link was answered {answer.status}: {answer.body!r}")
         client.drop()
 
-    def _compare(self, driver: Driver, tables: Tables, witness: Witness, mail: SubmissionServer) -> None:
+    def _compare(self, driver: Driver, witness: Witness, mail: SubmissionServer, receipts: Receipts) -> None:
         """Compare the ledgers of an installation that has ended, and look at each try."""
-        report, books, received = self.report, read_books(tables), list(mail.messages)
+        report, tables, received = self.report, witness.tables, list(mail.messages)
+        books = read_books(tables)
         report.mean_start_s = sum(self._starts_s) / max(1, len(self._starts_s))
         report.acknowledged, report.asked = len(driver.acknowledged), sum(driver.asked.values())
         report.accounts = len(books.accounts)
@@ -125,7 +125,7 @@ class KillRun:
         report.copies = len(received) - len({one.message_id for one in received})
         report.differences += differences(driver.acknowledged, books, received, ends=ENDS)
         report.differences += witness.wrong(MOVES_UNDER_KILLS)[:5]
-        report.enter(look_at_tries(witness.moves(), Messages.of(tables), received))
+        report.enter(look_at_tries(witness.moves(), Messages.of(tables), receipts.instants))
         report.differences += [f"surprising answer: {answer}" for answer in driver.surprises[:5]]
         if report.acknowledged < self._wanted:
             report.differences.append(f"{report.acknowledged} acknowledged, and {self._wanted} were wanted")
@@ -138,6 +138,7 @@ class ServiceKills(KillRun):
         """Kill, come to rest, compare."""
         self._began_at = began = time.monotonic()
         with SubmissionServer.in_thread(delay_s=MAIL_SERVER_DELAY_S) as mail:
+            receipts = Receipts(mail)
             service = Service(self._folder, mail.port, SHUTDOWN_GRACE_S=5)
             try:
                 witness = await asyncio.to_thread(_observed, service)
@@ -155,7 +156,7 @@ class ServiceKills(KillRun):
                 code = await asyncio.to_thread(service.stop)
             finally:
                 await asyncio.to_thread(service.close)
-        await asyncio.to_thread(self._compare, driver, service.tables, witness, mail)
+        await asyncio.to_thread(self._compare, driver, witness, mail, receipts)
         if code != 0:
             self.report.differences.append(f"the last life ended with exit code {code}")
         self.report.seconds = time.monotonic() - began

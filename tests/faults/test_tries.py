@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from tests.faults.tries import Findings, Messages, _look
+from tests.faults.tries import Findings, Messages, look_at_tries
 from tests.support.witness import Move
 
 ROW, MESSAGE_ID = b"1", "<1@example>"
@@ -30,7 +30,7 @@ DIED_BEFORE_THE_MARK = [
 
 
 def _found(moves: list[Move], *instants: float, rows: Messages = ROWS) -> Findings:
-    return _look(moves, rows, {MESSAGE_ID: instants})
+    return look_at_tries(moves, rows, {MESSAGE_ID: instants})
 
 
 def test_a_copy_of_a_message_that_was_committing_is_the_kills() -> None:

@@ -10,7 +10,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from gatepost.testing import AcceptedMessage
+from gatepost.testing import AcceptedMessage, SubmissionServer
 from tests.support.tables import Tables
 from tests.support.witness import Move
 
@@ -97,27 +97,29 @@ class Messages:
         )
 
 
-def look_at_tries(moves: Sequence[Move], messages: Messages, received: Sequence[AcceptedMessage]) -> Findings:
+class Receipts:
+    """When a mail server took each message, by the machine's wall clock: the one the database on it goes by.
+
+    Args:
+        mail: it tells of every message from now on.
+    """
+
+    def __init__(self, mail: SubmissionServer) -> None:
+        self.instants: dict[str, list[float]] = defaultdict(list)
+        mail.on_accepted = self._write_down
+
+    def _write_down(self, message: AcceptedMessage) -> None:
+        self.instants[message.message_id].append(time.time())
+
+
+def look_at_tries(moves: Sequence[Move], messages: Messages, instants: Mapping[str, Sequence[float]]) -> Findings:
     """Compare every try with what was received while it lasted.
 
     Args:
         moves: all moves, in their order.
         messages: the rows behind them.
-        received: by the mail server, on this machine: its clock is the database's.
+        instants: when each Message-ID was received.
     """
-    return _look(moves, messages, _instants(received))
-
-
-def _instants(received: Sequence[AcceptedMessage]) -> dict[str, list[float]]:
-    """When each Message-ID was received, in seconds by the wall clock."""
-    monotonic_began_at = time.time() - time.monotonic()
-    instants: dict[str, list[float]] = defaultdict(list)
-    for one in received:
-        instants[one.message_id].append(one.accepted_at + monotonic_began_at)
-    return instants
-
-
-def _look(moves: Sequence[Move], messages: Messages, instants: Mapping[str, Sequence[float]]) -> Findings:
     findings = Findings()
     tries = tries_of(moves)
     for row_id, mine in tries.items():

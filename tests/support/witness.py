@@ -109,12 +109,13 @@ class Witness:
     """What happened to the messages of one database since it began.
 
     Attributes:
+        tables: of that database.
         keeps_time: cleared by a test that moves clocks or due times: then nothing is said about when tries were made.
     """
 
     def __init__(self, tables: Tables) -> None:
         self.keeps_time = True
-        self._tables = tables
+        self.tables = tables
         self._is_sqlite = isinstance(tables, SqliteTables)
         self._names = (
             {"moves": "witness_moves", "at": "at"}
@@ -125,21 +126,21 @@ class Witness:
     def begin(self) -> None:
         """Write down every move from now on; the product's tables must be there. No process may own a SQLite file."""
         for statement in _ON_SQLITE if self._is_sqlite else (_ON_POSTGRESQL,):
-            self._tables.change(statement)
+            self.tables.change(statement)
 
     def now(self) -> float:
         """The database's clock, in seconds."""
         clock = "(julianday('now') - 2440587.5) * 86400" if self._is_sqlite else _POSTGRESQL_CLOCK
-        ((at,),) = self._tables.read(f"SELECT {clock}")[0]
+        ((at,),) = self.tables.read(f"SELECT {clock}")[0]
         return float(at)
 
     def moves(self) -> list[Move]:
         """All moves so far, in their order."""
-        return [Move(*row) for row in self._tables.read(_READ.format(**self._names))[0]]
+        return [Move(*row) for row in self.tables.read(_READ.format(**self._names))[0]]
 
     def held_for_dead(self) -> set[str]:
         """The owners of all tries that ended because their worker was gone."""
-        return {owner for (owner,) in self._tables.read(_HELD_FOR_DEAD.format(**self._names))[0]}
+        return {owner for (owner,) in self.tables.read(_HELD_FOR_DEAD.format(**self._names))[0]}
 
     def wrong(self, allowed: Collection[tuple[str | None, str]] = MOVES) -> list[str]:
         """What must not have happened to any message.

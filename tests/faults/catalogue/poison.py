@@ -9,7 +9,7 @@ from tests.faults.entry import BOTH, SQLITE, fault
 from tests.faults.rest import register
 from tests.faults.rig import Rig
 from tests.faults.system import System, Together
-from tests.faults.tries import Messages, look_at_tries
+from tests.faults.tries import Messages, Receipts, look_at_tries
 from tests.support.driver import PASSWORD, registration
 from tests.support.ledgers import Books, Message, bring_copies_forward
 from tests.support.service import Service
@@ -50,6 +50,7 @@ def a_template_raises(rig: Rig) -> None:
 def rendering_kills_the_process(rig: Rig) -> None:
     """Started again each time, it finds out which message it is, holds that one, and delivers the neighbours."""
     mail = rig.mail_server()
+    receipts = Receipts(mail)
     system = rig.system(mail, WELCOME="off")
     for program in system.programs:
         program.hook = die_of_poison
@@ -73,7 +74,7 @@ def rendering_kills_the_process(rig: Rig) -> None:
 
     (held,) = _held(books)
     assert (POISON, "kills_process") == (held.recipient, held.reason)
-    found = look_at_tries(witness.moves(), Messages.of(system.tables), mail.messages)
+    found = look_at_tries(witness.moves(), Messages.of(system.tables), receipts.instants)
     assert [] == found.wrong
     rig.tell(deaths=sum(outcome == "worker_died" for outcome, _ in held.tries), held_after_s=round(held_after_s, 1))
 

@@ -16,6 +16,7 @@ from tests.faults.killing import (
     KillRun,
 )
 from tests.faults.rest import come_to_rest
+from tests.faults.tries import Receipts
 from tests.support.driver import Driver
 from tests.support.installation import Installation
 from tests.support.programs import Program
@@ -42,6 +43,7 @@ class WorkerKills(KillRun):
         """Kill, restart at once, come to rest, compare."""
         self._began_at = began = time.monotonic()
         with SubmissionServer.in_thread(delay_s=MAIL_SERVER_DELAY_S) as mail:
+            receipts = Receipts(mail)
             installation = Installation(
                 self._folder,
                 self._tables,
@@ -62,7 +64,7 @@ class WorkerKills(KillRun):
                 code = await asyncio.to_thread(installation.stop)
             finally:
                 await asyncio.to_thread(installation.close)
-        await asyncio.to_thread(self._compare, driver, self._tables, witness, mail)
+        await asyncio.to_thread(self._compare, driver, witness, mail, receipts)
         self.report.differences += await asyncio.to_thread(list, self._look_within(witness))
         if code != 0:
             self.report.differences.append(f"a program ended with exit code {code}")
