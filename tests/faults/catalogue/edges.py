@@ -30,7 +30,7 @@ MAX_CHUNKS, CHUNK_BYTES = 4_096, 64 * 1024
 MAX_GROWTH_KIB = 64 * 1024
 
 
-@fault(91, name="a thousand registrations of one address", shows="I1 I3", databases=BOTH, ci=POSTGRESQL)
+@fault(91, name="a thousand registrations of one address", shows="I1 I3", databases=BOTH)
 async def a_thousand_of_one_address(rig: Rig) -> None:
     """All at once, all answered 202 alike; one account, one verification and one welcome."""
     mail = rig.mail_server()
@@ -52,7 +52,7 @@ async def a_thousand_of_one_address(rig: Rig) -> None:
     assert 2 == len(mail.messages)
 
 
-@fault(92, name="the same Idempotency-Key twice", shows="I1 I3", databases=BOTH, seeded=True, ci=SQLITE)
+@fault(92, name="the same Idempotency-Key twice", shows="I1 I3", databases=BOTH, seeded=True)
 def the_same_key_twice(rig: Rig) -> None:
     """At once, again after a kill, again after a restart, and with another body: one registration, and 409."""
     mail = rig.mail_server()

@@ -62,7 +62,7 @@ async def sessions_are_ended(rig: Rig) -> None:
         await admin.close()
 
 
-@fault(46, name="no sessions left", shows="I1 I3 I7 I8", databases=POSTGRESQL, ci=POSTGRESQL)
+@fault(46, name="no sessions left", shows="I1 I3 I7 I8", databases=POSTGRESQL)
 async def no_sessions_left(rig: Rig) -> None:
     """While others hold every connection of the server: 503 with Retry-After. When they let go, all is well."""
     async with under_load(rig) as load, _all_connections(_tables(load)):
@@ -92,7 +92,7 @@ async def frozen(rig: Rig) -> None:
     assert load.slowest_refusal_s < UNHEARD_AFTER_S
 
 
-@fault(50, name="the tablespace is full", shows="I1 I7 I8 I9", databases=POSTGRESQL, ci=POSTGRESQL, needs=(ROOT,))
+@fault(50, name="the tablespace is full", shows="I1 I7 I8 I9", databases=POSTGRESQL, needs=(ROOT,))
 async def the_tablespace_is_full(rig: Rig) -> None:
     """The disk under the tables filled under load: 503 while it is full, 202 again by itself when it is freed."""
     with _disk(rig.cluster) as disk:
