@@ -7,10 +7,10 @@ class MovableClock:
     """The machine's clocks, plus what `move` added."""
 
     def __init__(self) -> None:
-        self._ahead_s = 0.0
+        self._ahead_s = self._set_s = 0.0
 
     def now_ms(self) -> int:
-        return time.time_ns() // 1_000_000 + round(self._ahead_s * 1000)
+        return time.time_ns() // 1_000_000 + round((self._ahead_s + self._set_s) * 1000)
 
     def monotonic(self) -> float:
         return time.monotonic() + self._ahead_s
@@ -18,3 +18,7 @@ class MovableClock:
     def move(self, seconds: float) -> None:
         """Let `seconds` pass at once."""
         self._ahead_s += seconds
+
+    def set(self, seconds: float) -> None:
+        """Set the wall clock ahead, or back, while no time passes."""
+        self._set_s += seconds

@@ -14,6 +14,7 @@ from gatepost.delivery.batch import Settling
 from gatepost.delivery.break_off import break_off
 from gatepost.delivery.chores import Chore, Chores
 from gatepost.delivery.claiming import Claiming
+from gatepost.delivery.clock_watch import ClockWatch
 from gatepost.delivery.commits import MAX_UNSETTLED, Commits
 from gatepost.delivery.expiry import Expiry
 from gatepost.delivery.heartbeat import Heartbeat
@@ -54,6 +55,7 @@ class Worker:
         self._poll_s = poll_s
         self._heartbeat = Heartbeat(desk, owner=owner, slots=slots, every_s=heartbeat_s, revived=ring.ring)
         self._chores = Chores(desk, chores)
+        self._clock_watch = ClockWatch(desk)
         self._expiry = Expiry(desk)
         self._strays = Strays(desk, owner, heartbeat_s)
         self._claims = Claiming(desk, prepare, owner, slots)
@@ -115,6 +117,7 @@ class Worker:
             self._wanted = False  # nothing is claimed meanwhile
             if self._claiming is None:
                 await self._strays.seek({attempt.claimed.id for attempt in self._open})
+        await self._clock_watch.look()
         if not self._strays.possible:  # else the claim under way rings at its end
             self._wanted = True
             self._claims.rung()

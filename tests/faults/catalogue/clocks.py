@@ -54,7 +54,7 @@ def jumps_ahead(rig: Rig) -> None:
     assert mail.connections_max <= SLOTS * len(system.workers)
 
 
-@fault(22, name="the wall clock jumps back", shows="I4 I10", databases=BOTH)
+@fault(22, name="the wall clock jumps back", shows="I4 I10", databases=BOTH, ci=SQLITE)
 def jumps_back(rig: Rig) -> None:
     """An hour, with messages that wait and messages under way: neither they nor new ones wait for that hour."""
     mail, system, clock = _begin(rig)
