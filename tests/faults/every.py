@@ -50,11 +50,11 @@ def main(options: argparse.Namespace) -> int:
                 if options.database in (None, database):
                     outcomes.append(_run_all(entry, database, options, postgresql))
                     sys.stdout.flush()
+                    if options.table is not None:  # at once: a long run may be broken off
+                        table.write(options.table, outcomes[-1:])
     failed = sum(bool(outcome.failures) for outcome in outcomes)
     runs = sum(outcome.runs for outcome in outcomes)
     sys.stdout.write(f"{len(outcomes)} faults, {runs} runs, seed {options.seed}: {failed} failed\n")
-    if options.table is not None:
-        table.write(options.table, outcomes)
     return 1 if failed or not outcomes else 0
 
 
