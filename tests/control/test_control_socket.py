@@ -1,92 +1,24 @@
 """The socket beside the database: what is heard, from whom, how much and for how long."""
 
 import asyncio
-import json
 import os
 import socket
-import stat
 import tempfile
-import uuid
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from gatepost.audit.trail import MAX_REASON_CHARACTERS, Signature
 from gatepost.control import listener as listening
-from gatepost.control.asking import NobodyListens, ask
+from gatepost.control.asking import ask
 from gatepost.control.line import MAX_LINE_BYTES, NotUnderstood, Wish, read_answer
-from gatepost.control.listener import MAX_CONVERSATIONS, ControlSocket
-from gatepost.control.place import socket_path
+from gatepost.control.listener import MAX_CONVERSATIONS
 from gatepost.errors import ActionRefused, DatabaseUnavailable, MessageInFlight, NoSuchMessage, StartRefused
-from gatepost.events import Event, Events, RequestFailed, SettingWarned
+from gatepost.events import RequestFailed
 from gatepost.outbox.actions import Action
 from gatepost.outbox.lifecycle import State
 from gatepost.outbox.operate import Acted
-
-MESSAGE, NEW = uuid.UUID(int=7), uuid.UUID(int=8)
-HOLD = Wish(Action.HOLD, MESSAGE, None)
-
-
-class Operator:
-    """Answers what the test wants, when it wants, and keeps what it was asked."""
-
-    def __init__(self) -> None:
-        self.asked: list[tuple[Action, uuid.UUID, Signature]] = []
-        self.answer: Any = Acted(MESSAGE, Action.HOLD, None, State.QUEUED, State.HELD)
-        self.may_answer = asyncio.Event()
-        self.may_answer.set()
-        self.heard = asyncio.Semaphore(0)
-
-    async def __call__(self, action: Action, message_id: uuid.UUID, by: Signature) -> Acted:
-        self.asked.append((action, message_id, by))
-        self.heard.release()
-        await self.may_answer.wait()
-        if isinstance(self.answer, Exception):
-            raise self.answer
-        acted: Acted = self.answer
-        return acted
-
-
-class Place:
-    """A file with its socket, and what was told."""
-
-    def __init__(self, folder: Path) -> None:
-        self.database = (folder / "gatepost.db").resolve()
-        self.database.touch()
-        self.path = socket_path(self.database)
-        self.operator = Operator()
-        self.heard: list[Event] = []
-        self.events = Events()
-        self.events.subscribe(self.heard.append)
-        self.control = ControlSocket(self.database, self.operator, self.events)
-
-    @asynccontextmanager
-    async def connected(self) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
-        reader, writer = await asyncio.open_unix_connection(str(self.path))
-        try:
-            yield reader, writer
-        finally:
-            writer.close()
-
-    async def said(self, raw: bytes) -> dict[str, Any]:
-        """Send something and return the answer."""
-        async with self.connected() as (reader, writer):
-            writer.write(raw)
-            writer.write_eof()
-            answer: dict[str, Any] = json.loads(await reader.readline())
-            return answer
-
-
-@pytest.fixture
-async def place(tmp_path: Path) -> AsyncIterator[Place]:
-    """A socket that listens."""
-    place = Place(tmp_path)
-    await place.control.open()
-    yield place
-    await place.control.close()
+from tests.support.control import HOLD, MESSAGE, NEW, Place
 
 
 async def test_a_wish_is_carried_out_and_answered(place: Place) -> None:
@@ -239,100 +171,6 @@ async def test_a_socket_of_a_stranger_is_not_asked(tmp_path: Path, monkeypatch: 
         await ask(place.database, HOLD)
     assert b"" == await got
     server.close()
-
-
-# Start and stop
-
-
-async def test_only_its_user_can_connect_and_its_end_removes_it(place: Place) -> None:
-    """Mode 0600, whatever the umask; closed twice does no harm, and then nobody listens."""
-    assert stat.S_IMODE(place.path.stat().st_mode) == 0o600
-    await place.control.close()
-    await place.control.close()
-    assert not place.path.exists()
-    with pytest.raises(NobodyListens):
-        await ask(place.database, HOLD)
-
-
-async def test_what_a_dead_process_left_is_replaced(tmp_path: Path) -> None:
-    """Nobody listens at it, and the next owner of the file takes its place."""
-    place = Place(tmp_path)
-    with socket.socket(socket.AF_UNIX) as dead:
-        dead.bind(str(place.path))
-    with pytest.raises(NobodyListens):
-        await ask(place.database, HOLD)
-    await place.control.open()
-    assert place.operator.answer == await ask(place.database, HOLD)
-    await place.control.close()
-
-
-async def test_a_file_in_its_place_is_left_alone(tmp_path: Path) -> None:
-    """It may be anybody's: the service goes on without a socket, and says so once."""
-    place = Place(tmp_path)
-    place.path.write_text("mine")
-    await place.control.open()
-    (warned,) = [one.detail for one in place.heard if isinstance(one, SettingWarned)]
-    assert "is there and is no socket" in warned
-    await place.control.close()
-    assert place.path.read_text() == "mine"
-
-
-async def test_a_folder_that_cannot_be_written_is_no_reason_not_to_start(tmp_path: Path) -> None:
-    """No socket can be made there: the service goes on, and says what does not work."""
-    place = Place(tmp_path)
-    place.control = ControlSocket(tmp_path / "gone" / "gatepost.db", place.operator, place.events)
-    await place.control.open()
-    (warned,) = [one.detail for one in place.heard if isinstance(one, SettingWarned)]
-    assert "`gatepost messages hold`" in warned
-    await place.control.close()
-
-
-async def test_a_stop_lets_an_answer_under_way_go_out(place: Place) -> None:
-    """Whoever was heard is answered; whoever takes too long is told by the broken line that nobody knows."""
-    place.operator.may_answer.clear()
-    asking = asyncio.create_task(ask(place.database, HOLD))
-    await place.operator.heard.acquire()
-    closing = asyncio.create_task(place.control.close())
-    await asyncio.sleep(0)
-    place.operator.may_answer.set()
-    await closing
-    assert place.operator.answer == await asking
-
-
-async def test_a_stop_does_not_wait_for_ever(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A conversation that hangs is cut; the command says that it may be done or not."""
-    monkeypatch.setattr(listening, "LAST_ANSWERS_S", 0.05)
-    place.operator.may_answer.clear()
-    asking = asyncio.create_task(ask(place.database, HOLD))
-    await place.operator.heard.acquire()
-    async with asyncio.timeout(10):
-        await place.control.close()
-    with pytest.raises(DatabaseUnavailable, match="it may be done or not"):
-        await asking
-
-
-async def test_a_path_longer_than_an_address_works(tmp_path: Path) -> None:
-    """By way of the folder's descriptor: bound, asked, removed."""
-    folder = tmp_path / ("d" * 120)
-    folder.mkdir()
-    place = Place(folder)
-    await place.control.open()
-    assert stat.S_IMODE(place.path.stat().st_mode) == 0o600
-    assert place.operator.answer == await ask(place.database, HOLD)
-    await place.control.close()
-    assert not place.path.exists()
-
-
-async def test_a_name_longer_than_an_address_is_told(tmp_path: Path) -> None:
-    """There is no way round that: the service warns, the command names another way."""
-    place = Place(tmp_path)
-    database = tmp_path / ("d" * 120)
-    place.control = ControlSocket(database, place.operator, place.events)
-    await place.control.open()
-    assert [one for one in place.heard if isinstance(one, SettingWarned)]
-    with pytest.raises(StartRefused, match="use the HTTP routes"):
-        await ask(database.resolve(), HOLD)
-    await place.control.close()
 
 
 @pytest.mark.parametrize("line", [b"", b"x", b'{"message": "x"}\n', b'{"refused": "new", "detail": "y"}\n'], ids=repr)
