@@ -42,13 +42,13 @@ async def killed_at_random(rig: Rig) -> None:
     assert report.differences == [], str(report)
 
 
-@fault(3, name="killed just after 250", shows="I1 I3", databases=BOTH, seeded=True, ci=SQLITE)
+@fault(3, name="killed just after 250", shows="I1 I3", databases=BOTH, seeded=True)
 def killed_just_after_250(rig: Rig) -> None:
     """The mail server writes its 250 and kills in its next turn: one copy more at most, and of no welcome."""
     _killed_in_the_dialogue(rig, Step.TAKEN, _kill_in_the_next_turn, copies_max=1)
 
 
-@fault(4, name="killed after the final dot", shows="I1 I3", databases=BOTH, seeded=True, ci=POSTGRESQL)
+@fault(4, name="killed after the final dot", shows="I1 I3", databases=BOTH, seeded=True)
 def killed_after_the_final_dot(rig: Rig) -> None:
     """The content is whole, and is taken or not: a verification arrives in either case, a welcome never twice."""
     taken = rig.chance.random() < 0.5
@@ -57,7 +57,7 @@ def killed_after_the_final_dot(rig: Rig) -> None:
     )
 
 
-@fault(5, name="killed at RCPT", shows="I1 I3", databases=BOTH, seeded=True, ci=BOTH)
+@fault(5, name="killed at RCPT", shows="I1 I3", databases=BOTH, seeded=True, ci=SQLITE)
 def killed_at_rcpt(rig: Rig) -> None:
     """The content was not offered yet: it goes out, and certainly once."""
     _killed_in_the_dialogue(rig, Step.RCPT, lambda who, _: [Call(lambda: who().kill())], copies_max=0)
@@ -238,7 +238,7 @@ async def loop_stands_still(rig: Rig) -> None:
     assert "worker_died" not in _outcomes(books)
 
 
-@fault(19, name="a second process on the same file", shows="I3 I9", ci=SQLITE)
+@fault(19, name="a second process on the same file", shows="I3 I9")
 async def second_on_the_same_file(rig: Rig) -> None:
     """It waits out the grace, says who owns the file and what to do, and ends with 2; the owner notices nothing."""
     mail = rig.mail_server(delay_s=0.01)

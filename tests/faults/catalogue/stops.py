@@ -6,7 +6,7 @@ import time
 from collections.abc import Sequence
 
 from gatepost.testing.behaviours import Step
-from tests.faults.entry import BOTH, SQLITE, fault
+from tests.faults.entry import BOTH, fault
 from tests.faults.hanging import Reached
 from tests.faults.rest import register
 from tests.faults.rig import Rig
@@ -24,7 +24,7 @@ REGISTRATIONS_A_LIFE = 30
 IN_FLIGHT = "SELECT count(*) FROM messages WHERE owner IS NOT NULL"
 
 
-@fault(8, name="SIGTERM while idle", shows="I12", databases=BOTH, ci=SQLITE)
+@fault(8, name="SIGTERM while idle", shows="I12", databases=BOTH)
 def stopped_while_idle(rig: Rig) -> None:
     """Exit code 0 at once, not after the grace."""
     system = rig.system(rig.mail_server(), from_shell=True, SHUTDOWN_GRACE_S=LONG_GRACE_S)
@@ -51,7 +51,7 @@ async def stopped_under_load(rig: Rig) -> None:
     assert rig.figures["copies"] == 0
 
 
-@fault(10, name="SIGTERM while the mail server tarpits", shows="I1 I3 I12", databases=BOTH, seeded=True, ci=SQLITE)
+@fault(10, name="SIGTERM while the mail server tarpits", shows="I1 I3 I12", databases=BOTH, seeded=True)
 def stopped_in_a_tarpit(rig: Rig) -> None:
     """Given back uncounted before the content, `unknown` behind the final dot; 0 within the grace and 2 s."""
     step = rig.chance.choice([Step.CONNECT, Step.EHLO, Step.MAIL, Step.RCPT, Step.DATA, Step.CONTENT, Step.DOT])
