@@ -16,7 +16,7 @@ GARBAGE = (
     b"\r\n",
     b"\0\0\0\0\r\n",
     b"\xff\xfe\x00\x01\r\n",
-    "250 все хорошо\r\n".encode("koi8-r"),
+    "все хорошо\r\n".encode("koi8-r"),
     b"\xd9\xa2\xd9\xa5\xd9\xa0 ok\r\n",
 )
 MAX_GROWTH_KIB = 8 * 1024
