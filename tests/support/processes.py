@@ -13,6 +13,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from multiprocessing.reduction import DupFd
 from pathlib import Path
@@ -26,6 +27,7 @@ _FORKS = multiprocessing.get_context("forkserver")
 _FORKS.set_forkserver_preload([__name__, "gatepost.database.postgresql", "gatepost.database.upgrade"])
 # An exit code can be read once: two threads may wait for it, and every start looks at all children first.
 _ASKING = threading.Lock()
+FROZEN_WITHIN_S = 10.0
 
 
 class Process(Protocol):
@@ -106,13 +108,35 @@ class Forked:
             return self._process.exitcode
 
 
-def end_at_once(pid: int) -> None:
-    """SIGKILL to a process of ours and all its children, of which none may make another meanwhile."""
+def freeze_at_once(pid: int) -> list[int]:
+    """SIGSTOP to a process of ours and all its children; returns them once none runs any more.
+
+    Whoever is in the middle of a call to the disk comes back from it frozen.
+    """
     os.kill(pid, signal.SIGSTOP)
-    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    for one in [*map(int, children), pid]:
+    _wait_until_frozen(pid)  # so that it makes no more children
+    family = [pid, *map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split())]
+    for one in family:
         with contextlib.suppress(ProcessLookupError):
-            os.kill(one, signal.SIGKILL)
+            os.kill(one, signal.SIGSTOP)
+    for one in family:
+        _wait_until_frozen(one)
+    return family
+
+
+def _wait_until_frozen(pid: int) -> None:
+    give_up_at = time.monotonic() + FROZEN_WITHIN_S
+    while not {_state(thread) for thread in Path(f"/proc/{pid}/task").glob("*")} <= set("TtDZX"):
+        if time.monotonic() > give_up_at:
+            raise TimeoutError(f"process {pid} still runs")
+        time.sleep(0.001)  # nothing tells that the last thread has stopped
+
+
+def _state(thread: Path) -> str:
+    try:
+        return (thread / "stat").read_text().rpartition(")")[2].split()[0]
+    except (FileNotFoundError, ProcessLookupError):
+        return "X"
 
 
 def _become_gatepost(
