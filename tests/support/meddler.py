@@ -6,8 +6,8 @@ import signal
 from functools import partial
 from types import FrameType
 
-# Whoever the worker consists of: the claim loop, the commits, the heartbeat, and the attempts under way.
-NAMES = ("gatepost-worker", "gatepost-commits", "gatepost-heartbeat", "gatepost-attempt")
+# What a worker consists of: the claim loop, the commits and the one under way, the heartbeat, the attempts.
+NAMES = ("gatepost-worker", "gatepost-commits", "gatepost-commit", "gatepost-heartbeat", "gatepost-attempt")
 
 
 def listen(seed: int) -> None:
