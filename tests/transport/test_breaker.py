@@ -155,41 +155,44 @@ def test_what_began_before_the_outage_says_nothing_about_the_time_after_it() -> 
     assert breaker.room == 1
 
 
-def one_too_many(breaker: Breaker, now: float) -> bool:
-    """The fourth connection is refused; what is counted in slow start afterwards is another matter."""
-    term = breaker.begin()
-    told = breaker.bound(term, 3, now)
-    breaker.end(term, Fault.CLOSING, answered=True, now=now)
+def test_a_server_that_takes_no_more_is_given_no_more_for_a_minute() -> None:
+    """Three connections serve and the fourth is refused: three at once for a minute, and no outage."""
+    breaker = a_breaker()
+    terms = [breaker.begin() for _ in range(4)]
+    breaker.bound(terms.pop(), 3, NOW)
+    assert (breaker.room, breaker.is_open, breaker.cause) == (0, False, None)
+    for term in terms:
+        assert breaker.end(term, None, answered=True, now=NOW + 59) is None
+    breaker.ease(NOW + 59)
+    assert breaker.room == 3
+    breaker.ease(NOW + 60)
+    assert breaker.is_closed
+
+
+def test_a_bound_learnt_in_slow_start_holds_it_for_a_minute() -> None:
+    """1, 2, and no more; after a minute the next success doubles on."""
+    breaker = opened_by(Fault.CLOSING)
     breaker.probe_succeeded()
-    return told
+    succeed(breaker)
+    succeed(breaker)
+    assert breaker.room == 4
+    breaker.bound(breaker.begin(), 2, NOW)
+    breaker.ease(NOW + 99)
+    assert (succeed(breaker), breaker.room) == (None, 2)
+    breaker.end(breaker.begin(), None, answered=True, now=NOW + 60)
+    assert breaker.room == 4
 
 
-def rooms_of(breaker: Breaker, messages: int, now: float) -> list[int]:
-    rooms = []
-    for _ in range(messages):
-        rooms.append(breaker.room)
-        breaker.end(breaker.begin(), None, answered=True, now=now)
-    return rooms
-
-
-def test_a_server_that_refuses_the_fourth_twice_is_given_three_for_a_minute() -> None:
-    """The first time may be how it goes down; the second is its limit, which is tried again after a minute."""
+def test_a_bound_makes_nothing_wider_and_an_open_breaker_not_open() -> None:
+    """One message too many of before an outage is no news after it, nor does it lift half-open."""
     breaker = a_breaker()
-    assert not one_too_many(breaker, NOW)
-    assert rooms_of(breaker, 5, NOW) == [1, 2, 4, 8, UNLIMITED]
-    assert one_too_many(breaker, NOW + 119)
-    assert rooms_of(breaker, 4, NOW + 119) == [1, 2, 3, 3]
-    assert rooms_of(breaker, 4, NOW + 119 + 60) == [3, 6, 12, UNLIMITED]
-
-
-def test_refusals_at_one_moment_or_far_apart_are_no_limit() -> None:
-    """Those of one outage count once, and after two minutes everything begins anew."""
-    breaker = a_breaker()
-    stale = breaker.begin()
-    assert not one_too_many(breaker, NOW)
-    assert not breaker.bound(stale, 3, NOW)
-    assert not one_too_many(breaker, NOW + 120)
-    assert rooms_of(breaker, 5, NOW + 120) == [1, 2, 4, 8, UNLIMITED]
+    early = breaker.begin()
+    breaker.end(breaker.begin(), Fault.CONNECTION, answered=False, now=NOW)
+    breaker.bound(early, 5, NOW)
+    assert breaker.is_open
+    breaker.probe_succeeded()
+    breaker.bound(breaker.begin(), 5, NOW)
+    assert breaker.room == 1
 
 
 def test_where_nothing_can_be_probed_only_a_message_is_believed() -> None:

@@ -9,7 +9,7 @@ from gatepost.events import CredentialsRefused, Event, Events, ProbeFailed, Serv
 from gatepost.testing import Call, Drop, Hang, Refuse, Step, SubmissionServer
 from gatepost.transport.breaker import Intervals
 from gatepost.transport.folder import FolderTransport
-from gatepost.transport.reply import Outcome, Phase, Reply, broken_off
+from gatepost.transport.reply import Fault, Outcome, Phase, Reply, broken_off
 from gatepost.transport.servers import Bounds, Servers
 from gatepost.transport.smtp import Client
 from gatepost.transport.transport import UNBOUNDED, Progress
@@ -240,28 +240,49 @@ async def test_a_probe_that_was_ended_from_outside_is_begun_again(quick: Line, s
     assert (await quick.submit()).outcome is Outcome.ACCEPTED
 
 
-async def test_a_server_with_few_connections_gets_few(quick: Line, server: SubmissionServer, heard: Heard) -> None:
-    """It has two and says 421 to the third, again and again: it gets two at once, and a sentence says why."""
-    for _ in range(2):
+async def test_a_server_with_few_connections_is_no_outage(
+    client: Client, server: SubmissionServer, heard: Heard
+) -> None:
+    """It serves two and says 421 to the third: two at once are what it gets, and one sentence says so."""
+    async with opened(server, client=client, connections=4, intervals=NEVER, events=heard.events) as line:
         server.at(Step.DOT, Hang())
-        commands = len(server.mail_commands)
-        two = [asyncio.create_task(quick.submit(an_envelope(number))) for number in (1, 2)]
-        await until(lambda commands=commands: len(server.mail_commands) == commands + 2)
-        server.at(Step.CONNECT, Refuse("421 4.7.0 Too many connections"), times=1)
-        assert (await quick.submit(an_envelope(3))).outcome is Outcome.UNREACHABLE
+        two = [asyncio.create_task(line.submit(an_envelope(number))) for number in (1, 2)]
+        await until(lambda: len(server.mail_commands) == 2)
+        server.at(Step.CONNECT, Refuse("421 4.7.0 Too many connections"))
+        assert (await line.submit(an_envelope(3))).outcome is Outcome.UNREACHABLE
+        assert line.transport.usable() == {f"127.0.0.1:{server.port}": True}
+        assert line.transport.room() == 0
+        rung: list[int] = []
+        line.transport.listen(lambda: rung.append(line.transport.room()))
         server.clear()
         assert {(await one).outcome for one in two} == {Outcome.ACCEPTED}
-        await until_usable(quick)
-        rooms = []
-        for number in range(4, 8):
-            rooms.append(quick.transport.room())
-            assert (await quick.submit(an_envelope(number))).outcome is Outcome.ACCEPTED
-        # The connections of both messages are kept: what is refused must be a new one.
-        await server.drop_connections()
-    assert rooms == [1, 2, 2, 2]
-    assert heard.kinds == [ServerFailed, ServerRecovered, SettingWarned, ServerFailed, ServerRecovered]
+        assert (line.transport.room(), rung) == (2, [1, 2])
+        assert (await line.submit(an_envelope(3))).outcome is Outcome.ACCEPTED
     detail = f"127.0.0.1:{server.port} refused a connection beside 2: is GATEPOST_WORKER_SLOTS more than it allows?"
-    assert heard.all[2] == SettingWarned(detail=detail)
+    assert heard.all == [SettingWarned(detail=detail)]
+
+
+async def test_a_server_that_is_content_with_what_it_has_is_probed_over_that(
+    quick: Line, server: SubmissionServer, heard: Heard
+) -> None:
+    """421 to everything new, and a kept connection that answers: the next message goes over it."""
+    await quick.submit(an_envelope(1))
+    server.at(Step.MAIL, Hang())
+    first = asyncio.create_task(quick.submit(an_envelope(2)))
+    await until_phase(quick, Phase.MAIL)
+    await until(lambda: len(server.mail_commands) == 2)
+    server.at(Step.CONNECT, Refuse("421 4.7.0 Too many connections"))
+    _silent_for_long(quick)
+    assert (await quick.submit(an_envelope(3))).outcome is Outcome.UNREACHABLE
+    assert quick.transport.room() == 0
+    server.clear()
+    server.at(Step.CONNECT, Refuse("421 4.7.0 Too many connections"))
+    assert (await first).outcome is Outcome.ACCEPTED
+    await until_usable(quick)
+    assert (await quick.submit(an_envelope(4))).outcome is Outcome.ACCEPTED
+    assert heard.kinds[0] is ServerFailed
+    assert heard.kinds[-1] is ServerRecovered
+    assert {message.connection for message in server.messages} == {1}
 
 
 async def test_late_ends_of_before_do_not_reopen(client: Client, server: SubmissionServer, heard: Heard) -> None:
@@ -271,6 +292,7 @@ async def test_late_ends_of_before_do_not_reopen(client: Client, server: Submiss
         server.at(Step.DOT, Hang(), recipient="slow@example.com")
         late = asyncio.create_task(line.submit(an_envelope(1, recipient="slow@example.com")))
         await until_phase(line, Phase.FINAL_REPLY)
+        _silent_for_long(line)
         server.at(Step.CONNECT, Refuse("421 4.3.2 Not now"), times=1)
         await line.submit(an_envelope(2))
         await until_usable(line)
@@ -285,7 +307,7 @@ async def test_a_mistake_of_ours_does_not_end_the_probing(heard: Heard) -> None:
     """Whatever a probe raises is a probe that failed."""
     answers = iter([RuntimeError("a bug"), ValueError("another"), None])
 
-    async def probe(_number: int) -> Reply | None:
+    async def probe(_number: int, _fault: Fault | None) -> Reply | None:
         answer = next(answers)
         if isinstance(answer, Exception):
             raise answer
@@ -296,6 +318,12 @@ async def test_a_mistake_of_ours_does_not_end_the_probing(heard: Heard) -> None:
     await until(lambda: servers.room() == 1)
     await servers.close()
     assert heard.kinds == [ServerFailed, ProbeFailed, ProbeFailed, ServerRecovered]
+
+
+def _silent_for_long(line: Line) -> None:
+    """As if the connections in use had hung for a minute: they are no sign of life any more."""
+    for one in line.transport._connections._in_use:
+        one.heard_at -= 60
 
 
 async def test_a_folder_that_cannot_be_written_is_no_hot_loop(tmp_path, heard: Heard) -> None:

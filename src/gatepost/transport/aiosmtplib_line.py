@@ -35,6 +35,7 @@ class AiosmtplibLine(Line):
         return self._inner.eof_received()
 
     def data_received(self, data: bytes) -> None:
+        self.heard_at = self._loop.time()
         inner = self._inner
         waiter = inner._response_waiter
         if self._deaf or waiter is None or waiter.done() or not inner._response_pending:

@@ -15,9 +15,8 @@ from gatepost.transport.outcome import Fault
 
 # What a breaker that is closed allows: nobody counts.
 UNLIMITED = 1_000_000
-# A server that took no further connection twice within this time has a limit, and is given no more for so long.
-TWICE_S = 120.0
-CEILING_S = 60.0
+# How long a server that took no further connection is given no more than it had.
+BOUND_S = 60.0
 
 
 @dataclass(frozen=True)
@@ -81,9 +80,7 @@ class Breaker:
         self._term = 0  # counts the openings: what was begun before one says nothing about the time after it
         self._times = 0  # faults in a row
         self._relapsed = False  # it seemed to be well and was not: a probe is not believed any more, only a message
-        self._bound_at = float("-inf")
-        self._ceiling = full
-        self._ceiling_until = float("-inf")
+        self._bound_until = float("-inf")
         self._announced = True  # whether FAILED was followed by RECOVERED
         self.cause: Fault | None = None
         self.failed_at = 0.0
@@ -127,22 +124,20 @@ class Breaker:
             return self._open(fault, now)
         return self._succeeded(now) if answered else None
 
-    def bound(self, term: int, messages: int, now: float) -> bool:
-        """Note that it took no further connection beside so many; to be followed by `end`.
+    def bound(self, term: int, messages: int, now: float) -> None:
+        """Count a message as ended that was one too many: the server serves so many others, and took no more.
 
-        Once is how a server goes down that lets those finish which it has. Twice within two minutes is its limit: slow
-        start ends there for a while.
-
-        Returns:
-            Whether this was the second time.
+        That is its limit and no fault. It is given no more than these for a while.
         """
-        if term != self._term:
-            return False
-        again = now - self._bound_at < TWICE_S
-        self._bound_at = now
-        if again:
-            self._ceiling, self._ceiling_until = messages, now + CEILING_S
-        return again
+        if term == self._term:
+            self._under_way -= 1
+            self._allowance = min(self._allowance, max(1, messages))
+            self._bound_until = now + BOUND_S
+
+    def ease(self, now: float) -> None:
+        """End a bound whose time is over; in slow start it ends with the next success."""
+        if self.cause is None and now >= self._bound_until:
+            self._allowance = UNLIMITED
 
     def probe_failed(self, fault: Fault, now: float) -> Change:
         """A probe showed a fault."""
@@ -172,11 +167,10 @@ class Breaker:
         self.probe_at = now + self._intervals.after(fault, self._times)
 
     def _succeeded(self, now: float) -> Change | None:
-        if self.is_closed:
+        if self.cause is None:
             return None
-        self._allowance *= 2
-        if now < self._ceiling_until:
-            self._allowance = min(self._allowance, self._ceiling)
+        if now >= self._bound_until:
+            self._allowance *= 2
         if self._allowance >= self._full:
             self._allowance = UNLIMITED
             self.cause, self._relapsed = None, False

@@ -8,14 +8,15 @@ import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from gatepost.transport.deadlines import StepTimeouts
-from gatepost.transport.line import CLOSE_TIMEOUT_S, Line
+from gatepost.transport.deadlines import StepTimeouts, within
+from gatepost.transport.line import CLOSE_TIMEOUT_S, Line, LineBroken
 from gatepost.transport.opening import Manner, Unreachable, open_line
 from gatepost.transport.reply import Phase, Reply, broken_off
 from gatepost.transport.server import Server
 from gatepost.transport.transport import Progress
 
 IDLE_TIMEOUT_S = 30.0  # well under the minutes after which servers and NAT boxes forget an idle connection
+LIVELY_S = 2.0  # a connection that said nothing for so long may hang, and is no sign that the server serves
 MAX_MESSAGES_PER_CONNECTION = 100  # many servers end a session at their own limit, often 100
 
 
@@ -55,9 +56,11 @@ class Connections:
         """Connections kept or in use."""
         return len(self._idle) + len(self._in_use)
 
-    def in_use(self, server: Server) -> int:
-        """Connections to `server` that carry a message now."""
-        return sum(line.server == server for line in self._in_use)
+    def alive(self, server: Server) -> int:
+        """Connections to `server` that are kept, or carry a message and have just heard from it."""
+        since = asyncio.get_running_loop().time() - LIVELY_S
+        kept = sum(line.server == server and line.usable for line in self._idle)
+        return kept + sum(line.server == server and line.heard_at >= since for line in self._in_use)
 
     @property
     def turn(self) -> asyncio.Semaphore:
@@ -106,8 +109,13 @@ class Connections:
         finally:
             self._opening -= 1
 
-    async def probe(self, server: Server, within_s: float) -> Reply | None:
-        """Open a connection without a message, and keep it for the next one; what is wrong, or None."""
+    async def probe(self, server: Server, within_s: float, *, over_kept: bool) -> Reply | None:
+        """Open a connection without a message, and keep it for the next one; what is wrong, or None.
+
+        With `over_kept` one that is kept and still answers will do: a further one may be what the server does not want.
+        """
+        if over_kept and await self._still_answers(server):
+            return None
         try:
             line = await self._open(server, Progress(), within_s)
         except Unreachable as error:
@@ -130,6 +138,22 @@ class Connections:
             raise Unreachable(broken_off(text, progress.phase, server.name, timed_out=True)) from error
         self._in_use.add(line)
         return line
+
+    async def _still_answers(self, server: Server) -> bool:
+        line = await self.kept(server)
+        if line is None:
+            return False
+        try:
+            with self.holding(line):
+                async with within(self.timeouts.reused_reply_s, "RSET"):
+                    response = await line.command(b"RSET")
+                if not response.positive:
+                    line.drop()
+                return response.positive
+        except LineBroken:
+            for other in [other for other in self._idle if other.server == server]:
+                self._end_idle(other)  # as good as dead: nobody waits for each of them
+            return False
 
     def _end_idle(self, line: Line) -> None:
         self._idle.pop(line).cancel()

@@ -52,6 +52,7 @@ class Line(asyncio.Protocol):
         messages: how many it carried.
         needs_reset: RSET is due before the next MAIL.
         idle: kept for the next message.
+        heard_at: when the server last said anything, by the loop's time.
         unsolicited: the start of what the server said out of turn.
     """
 
@@ -69,6 +70,7 @@ class Line(asyncio.Protocol):
         # With implicit TLS nothing may come in the clear: it would be taken for the greeting.
         self._deaf = server.tls == "implicit"
         self._loop = asyncio.get_running_loop()
+        self.heard_at = self._loop.time()
         self._ended = asyncio.Event()
         self._room: asyncio.Future[None] | None = None  # set while the kernel takes no more
         self._lost: Exception | None = None
@@ -103,6 +105,7 @@ class Line(asyncio.Protocol):
         self._room = None
 
     def data_received(self, data: bytes) -> None:
+        self.heard_at = self._loop.time()
         if self._deaf or not self._due:
             self._spoil(data)
             return

@@ -15,8 +15,9 @@ from gatepost.transport.rate import GATHER_S, Rate
 from gatepost.transport.reply import CLOSING, Reply, broken_off, one_line
 from gatepost.transport.transport import UNBOUNDED
 
-# Makes a connection to the server of this number and keeps it; says what is wrong with it, or None.
-Probe = Callable[[int], Awaitable[Reply | None]]
+# Makes a connection to the server of this number and keeps it; says what is wrong with it, or None. It is told what the
+# server failed by: one that says 421 may be content with the connections it has.
+Probe = Callable[[int, Fault | None], Awaitable[Reply | None]]
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,7 @@ class Watched:
 
     def room(self, now: float) -> int:
         """How many messages may begin here now."""
+        self.breaker.ease(now)
         room = self.breaker.room
         return room if self.rate is None else min(room, self.rate.room(now))
 
@@ -100,6 +102,9 @@ class Servers:
 
     def candidates(self) -> list[int]:
         """The numbers of the servers that a message may be given to now, in the order of preference."""
+        now = asyncio.get_running_loop().time()
+        for one in self._watched:
+            one.breaker.ease(now)
         return [number for number, one in enumerate(self._watched) if one.breaker.room]
 
     def begin(self, number: int) -> "Visit":
@@ -113,14 +118,16 @@ class Servers:
     def end(self, one: Watched, term: int, reply: Reply | None, beside: int) -> None:
         """Count a message as ended; see `Visit.end`."""
         before, now = one.breaker.cause, asyncio.get_running_loop().time()
-        one_too_many = beside and reply is not None and reply.phase is Phase.GREETING and reply.code == CLOSING
-        if one_too_many and one.breaker.bound(term, beside, now):
+        counted = not one.breaker.is_closed
+        if beside and reply is not None and reply.phase is Phase.GREETING and reply.code == CLOSING:
+            one.breaker.bound(term, beside, now)
             self._warn_of_bound(one, beside)
+            return
         fault = None if reply is None else reply.fault
         answered = reply is not None and (reply.code is not None or reply.outcome is Outcome.ACCEPTED)
         change = one.breaker.end(term, fault, answered=answered, now=now)
         self._changed(one, change, reply, before, now)
-        if before is not None:  # each end of slow start makes room
+        if counted:  # each end makes room
             self._stir()
 
     def none_can(self) -> Reply:
@@ -134,10 +141,8 @@ class Servers:
     def _warn_of_bound(self, one: Watched, connections: int) -> None:
         if not one.bound_told:
             one.bound_told = True
-            detail = (
-                f"{one.name} refused a connection beside {connections}: is GATEPOST_WORKER_SLOTS more than it allows?"
-            )
-            self._events.emit(SettingWarned(detail=detail))
+            refused = f"{one.name} refused a connection beside {connections}"
+            self._events.emit(SettingWarned(detail=f"{refused}: is GATEPOST_WORKER_SLOTS more than it allows?"))
 
     def _changed(
         self, one: Watched, change: Change | None, reply: Reply | None, before: Fault | None, now: float
@@ -193,7 +198,7 @@ class Servers:
         if self._probe is None:
             return None
         try:
-            return await self._probe(self._watched.index(one))
+            return await self._probe(self._watched.index(one), one.breaker.cause)
         except Exception as error:  # a bug of ours must not end the probing: mail would wait for ever
             return broken_off(f"internal error: {error!r}", Phase.CONNECT, one.name)
 
@@ -223,7 +228,7 @@ class Visit:
 
         Args:
             reply: None for nothing that says anything about the server.
-            beside: connections to the same server that serve other messages.
+            beside: connections to the same server that are alive.
         """
         if not self._over:
             self._over = True

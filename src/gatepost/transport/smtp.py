@@ -15,7 +15,7 @@ from gatepost.transport.dialogue import Dialogue
 from gatepost.transport.line import Line, LineBroken
 from gatepost.transport.mark import Mark
 from gatepost.transport.opening import Manner, Unreachable, tls_context
-from gatepost.transport.reply import CLOSING, Outcome, Phase, Reply, broken_off, judge
+from gatepost.transport.reply import CLOSING, Fault, Outcome, Phase, Reply, broken_off, judge
 from gatepost.transport.server import Server
 from gatepost.transport.servers import Bounds, Servers, Visit
 from gatepost.transport.transport import Committing, Envelope, Progress
@@ -138,7 +138,7 @@ class SmtpTransport:
             visit = self._servers.begin(number)
             visits.append(visit)
             reply = await _with_one(dialogue, self._order[number], len(candidates), progress)
-            visit.end(reply, beside=self._connections.in_use(self._order[number]))
+            visit.end(reply, beside=self._connections.alive(self._order[number]))
             # Once the mark was begun, the message belongs to the server that was told of it.
             if mark.begun or reply.outcome is not Outcome.UNREACHABLE:
                 break
@@ -147,8 +147,9 @@ class SmtpTransport:
             candidates = [other for other in candidates if other in usable]
         return reply or self._servers.none_can()
 
-    async def _probe(self, number: int) -> Reply | None:
-        return await self._connections.probe(self._order[number], self._attempt_timeout_s)
+    async def _probe(self, number: int, fault: Fault | None) -> Reply | None:
+        over_kept = fault is Fault.CLOSING
+        return await self._connections.probe(self._order[number], self._attempt_timeout_s, over_kept=over_kept)
 
     def _too_late(self, progress: Progress) -> str:
         if progress.phase is Phase.FINAL_REPLY:
