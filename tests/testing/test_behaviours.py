@@ -87,6 +87,17 @@ def test_a_greylist_refuses_each_pair_until_its_time_has_passed(server: Submissi
         assert 250 == send(client, "ann@grey.example")
 
 
+def test_a_greylist_knows_pairs() -> None:
+    """Who has waited says nothing about the next recipient, or the next sender."""
+    greylist = Greylist(10.0)
+
+    def refused(sender: str, recipient: str, time_s: float) -> bool:
+        return greylist.refusal(Asked(sender, recipient, 1, 1, 0, time_s)) is not None
+
+    assert [True, True, False] == [refused("from@x", "ann@y", time_s) for time_s in (0.0, 9.9, 10.0)]
+    assert [True, True] == [refused("from@x", "bob@y", 10.0), refused("other@x", "ann@y", 10.0)]
+
+
 def test_a_throttle_lets_so_many_through_in_its_window() -> None:
     """The third in ten seconds is refused, and passes when the first is ten seconds old."""
     throttle = Throttle(2, 10.0, "451 4.7.0 Slow down")
