@@ -138,7 +138,8 @@ MUTANTS = (
     Mutant(
         "deferred transaction",
         (Change("database/sqlite_engine.py", 'sql("BEGIN IMMEDIATE")', 'sql("BEGIN")'),),
-        (Catch("35-a-foreign-program-writes"),),
+        # Fault 35 alone was not enough: a work mostly begins with a write, and the gap is narrow.
+        (Catch("tests/database/test_foreign_lock.py"), Catch("35-a-foreign-program-writes")),
     ),
     Mutant(
         "dedupe off",
@@ -171,18 +172,20 @@ def main(options: Namespace) -> int:
     holds: dict[Catch, bool] = {}
     missed = []
     for mutant in wanted:
+        verdict = "NOT CAUGHT"
         for catch in mutant.caught_by:
             if catch not in holds:
                 holds[catch] = _run(catch, (), options.seed)[0] == HELD
-        found = [(catch, *_run(catch, mutant.changes, options.seed)) for catch in mutant.caught_by if holds[catch]]
-        red = [(catch, said) for catch, code, said in found if code == RED]
-        if not red:
-            missed.append(mutant.name)
-        for catch in mutant.caught_by:
             if not holds[catch]:
                 sys.stdout.write(f"{mutant.name}: {catch} is red without it, too\n")
-        why = f"caught by {red[0][0]}: {red[0][1]}" if red else "NOT CAUGHT"
-        sys.stdout.write(f"{mutant.name}: {why}\n")
+                continue
+            code, said = _run(catch, mutant.changes, options.seed)
+            if code == RED:
+                verdict = f"caught by {catch}: {said}"
+                break
+        if verdict == "NOT CAUGHT":
+            missed.append(mutant.name)
+        sys.stdout.write(f"{mutant.name}: {verdict}\n")
         sys.stdout.flush()
     sys.stdout.write(f"{len(wanted) - len(missed)} of {len(wanted)} planted bugs were caught, seed {options.seed}\n")
     return 1 if missed else 0
