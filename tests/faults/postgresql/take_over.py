@@ -79,7 +79,7 @@ def _run_apart(folder: Path) -> Aftermath:
 
 def _run(installation: Installation, mail: SubmissionServer) -> Aftermath:
     (front,), (killed, frozen) = installation.fronts, installation.workers
-    heir = installation.add_worker(len(IN_FLIGHT))
+    heir = installation.add_worker(len(IN_FLIGHT) + 1)  # the last slot is never for a domain that has others
     witness = Witness(installation.tables)
     front.start()
     front.wait_until_ready()
