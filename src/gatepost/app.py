@@ -274,7 +274,9 @@ class Gatepost:
         oldest_s = 0.0 if found.oldest_waiting_at is None else max(0.0, (now_ms - found.oldest_waiting_at) / 1000)
         transport = self._life.transport
         usable, room = (transport.usable(), transport.room()) if self._submits else ({}, 0)
-        return self._metrics.exposition(found.by_state, oldest_s, workers, usable=usable, room=room)
+        return self._metrics.exposition(
+            found.by_state, oldest_s, workers, usable=usable, room=room, log_bytes=self._database.log_bytes
+        )
 
 
 def _refuse_alone(settings: Settings) -> None:

@@ -138,3 +138,9 @@ def test_servers_are_shown_while_there_are_any() -> None:
     later = metrics.exposition({}, 0, 1).decode()
     assert "gatepost_server_usable{" not in later
     assert "gatepost_transport_room 0.0" in later
+
+
+def test_the_log_of_writes_is_shown() -> None:
+    """Its size, and 0 where there is none."""
+    assert sample(Metrics(), "gatepost_database_log_bytes") == 0
+    assert "gatepost_database_log_bytes 8192.0" in Metrics().exposition({}, 0, 0, log_bytes=8192).decode()

@@ -19,6 +19,11 @@ class Database(Protocol):
     shared: bool  # whether other processes may write to it at the same time: then workers prove by heartbeats they live
     warnings: tuple[str, ...]  # what was accepted at the start and should be looked at, one sentence each
 
+    @property
+    def log_bytes(self) -> int:
+        """The size of the log of writes that stands beside the database file; 0 where there is none of ours."""
+        return 0
+
     async def write(self, work: Work[T]) -> T:
         """Run `work(tx)` in one transaction and return its value once the commit is durable.
 

@@ -30,6 +30,11 @@ class OpenedLater(Database):
         """See `Database.warnings`; raises NotStarted while nothing is open."""
         return self._database().warnings
 
+    @property
+    def log_bytes(self) -> int:
+        """See `Database.log_bytes`; raises NotStarted while nothing is open."""
+        return self._database().log_bytes
+
     async def write(self, work: Work[T]) -> T:
         """See `Database.write`; raises NotStarted while nothing is open."""
         return await self._database().write(work)

@@ -105,7 +105,7 @@ class SqliteDatabase(Database):
 
     @property
     def log_bytes(self) -> int:
-        """The size of the log of writes that stands beside the file."""
+        """See `Database.log_bytes`."""
         return self._connection.files.log_bytes
 
     @property

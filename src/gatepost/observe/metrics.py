@@ -66,6 +66,9 @@ class Metrics:
         self._room = Gauge(
             "gatepost_transport_room", "Messages that may be begun beside those under way.", registry=registry
         )
+        self._log_bytes = Gauge(
+            "gatepost_database_log_bytes", "Size of the log of writes beside the database file.", registry=registry
+        )
         self._workers = Gauge("gatepost_workers", "Workers that live on this database.", registry=registry)
         self._requests = Counter(
             "gatepost_http_requests", "Answers by route.", ["method", "route", "status"], registry=registry
@@ -97,6 +100,7 @@ class Metrics:
         *,
         usable: Mapping[str, bool] | None = None,
         room: int = 0,
+        log_bytes: int = 0,
     ) -> bytes:
         """Write all metrics in Prometheus' text format (CONTENT_TYPE).
 
@@ -106,6 +110,7 @@ class Metrics:
             workers: how many live, as the database has them now.
             usable: each submission server this process submits to, and whether messages may go there.
             room: how many messages this process may begin beside those under way.
+            log_bytes: the size of SQLite's log of writes.
         """
         with self._scraping:
             self._depth.clear()
@@ -117,6 +122,7 @@ class Metrics:
             for server, may in (usable or {}).items():
                 self._usable.labels(server).set(may)
             self._room.set(room)
+            self._log_bytes.set(log_bytes)
             return generate_latest(self._registry)
 
     def _count_message(self, event: events.MessageEvent) -> None:

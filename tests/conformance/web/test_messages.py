@@ -81,9 +81,11 @@ def test_a_strangers_address_finds_why_nothing_came(client: TestClient) -> None:
     assert ("no_account", None) == (one["reason"], one["recipient"])
 
 
-def test_metrics_show_the_depths_and_the_worker(client: TestClient) -> None:
-    """What is not over is counted by state, and the worker of this service is counted as alive."""
+def test_metrics_show_the_depths_the_worker_and_the_log(client: TestClient, database_url: str) -> None:
+    """What is not over is counted by state, the worker of this service as alive, and SQLite's log by its bytes."""
     families = {one.name: one for one in text_string_to_metric_families(client.get("/metrics").text)}
     shown = {sample.labels["state"] for sample in families["gatepost_queue_depth"].samples}
     assert {"queued", "sending", "committing", "deferred", "held", "unknown"} == shown
     assert [1.0] == [sample.value for sample in families["gatepost_workers"].samples]
+    (log_bytes,) = (sample.value for sample in families["gatepost_database_log_bytes"].samples)
+    assert (log_bytes > 0) == database_url.startswith("sqlite")
