@@ -212,7 +212,8 @@ def _run(catch: Catch, changes: tuple[Change, ...], seed: int) -> tuple[int, str
         except subprocess.TimeoutExpired:
             return RED, f"did not end within {RUN_TIMEOUT_S:g} s"
     complaint = next((line.strip() for line in done.stdout.splitlines() if _complains(line)), "")
-    if done.returncode == RED and "FAILED" not in done.stdout:
+    # The run of a test file may be in a fixture: then it is an error to pytest, and an assertion all the same.
+    if done.returncode == RED and not any(word in done.stdout for word in ("FAILED", "AssertionError")):
         return BROKEN, done.stderr.strip().rpartition("\n")[2]  # the run itself ended: that catches nothing
     return done.returncode, complaint[:200]
 
