@@ -88,9 +88,8 @@ async def print_one(settings: Settings, id: uuid.UUID, *, as_json: bool) -> bool
 
 def _describe(found: MessageDetail) -> None:
     for_json = _plain(asdict(found.message))
-    text.pairs((name.replace("_", " "), value) for name, value in for_json.items())
-    for one in found.resent_as:
-        text.pairs([("resent as", one)])
+    about = [(name.replace("_", " "), value) for name, value in for_json.items()]
+    text.pairs([*about, *(("resent as", one) for one in found.resent_as)])
     if not found.attempts:
         print("\nnever tried")
     else:
