@@ -90,6 +90,8 @@ class Service(Program):
             connection.request(method, path, body, given)
             answer = connection.getresponse()
             return answer.status, {name.lower(): value for name, value in answer.getheaders()}, answer.read()
+        except http.client.HTTPException as error:  # an answer that a kill cut off in the middle
+            raise ConnectionResetError(f"{method} {path} was answered in part") from error
         finally:
             connection.close()
 
