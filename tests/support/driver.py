@@ -139,6 +139,10 @@ class Driver:
         """Wait until so many registrations were answered, in whatever way."""
         await self._wait_until(lambda: self.answers >= count, timeout_s)
 
+    async def wait_until_quiet(self, timeout_s: float = 60.0) -> None:
+        """Wait until everything that was asked for is answered; after `pause`, and while nobody is killed."""
+        await self._wait_until(lambda: self.answers == self.asked.total(), timeout_s)
+
     async def _wait_until(self, true: Callable[[], bool], timeout_s: float) -> None:
         async with asyncio.timeout(timeout_s):
             while not true():

@@ -33,6 +33,9 @@ async def killed_for_want_of_memory(rig: Rig) -> None:
         async with rig.load(system) as driver:
             await driver.wait_for(5)
             driver.pause()
+            await (
+                driver.wait_until_quiet()
+            )  # or it hashes in the new process before there is a limit, and keeps the room
             await asyncio.to_thread(front.kill)  # a new process: the old one has room for hashes already
             await asyncio.to_thread(system.revive)
             limited.take(front.pid)
