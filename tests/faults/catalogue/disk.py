@@ -17,7 +17,7 @@ from tests.support.power import powerless_disk
 from tests.support.service import Service
 from tests.support.strace import injected
 
-DISK_KIB = 4_096
+DISK_KIB = 16 * 1024  # beside a log that has 4 MiB before it is moved into the file
 BEFORE, REFUSED, AFTER = 20, 10, 20
 WELL_AGAIN_S = 30.0
 REFUSED_WITHIN_S = 60.0
