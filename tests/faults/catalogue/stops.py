@@ -53,7 +53,7 @@ async def stopped_under_load(rig: Rig) -> None:
 
 @fault(10, name="SIGTERM while the mail server tarpits", shows="I1 I3 I12", databases=BOTH, seeded=True)
 def stopped_in_a_tarpit(rig: Rig) -> None:
-    """Given back uncounted before the content, `unknown` behind the final dot; 0 within the grace and 2 s."""
+    """Given back uncounted before the content, `unknown` when it was written; 0 within the grace and 2 s."""
     step = rig.chance.choice([Step.CONNECT, Step.EHLO, Step.MAIL, Step.RCPT, Step.DATA, Step.CONTENT, Step.DOT])
     mail = rig.mail_server()
     system = rig.system(mail, SHUTDOWN_GRACE_S=GRACE_S)
@@ -67,11 +67,13 @@ def stopped_in_a_tarpit(rig: Rig) -> None:
     assert took_s <= GRACE_S + ALLOWED_S
     assert 0 == _in_flight(system)
     outcomes = {outcome for message in read_books(system.tables).messages for outcome, _ in message.tries}
-    assert outcomes <= {"unknown" if step is Step.DOT else "given_back"}
+    # A server that reads nothing behind its 354 gets all of a short content all the same.
+    assert outcomes <= {"unknown" if step in (Step.CONTENT, Step.DOT) else "given_back"}
     mail.clear()
     _start_again(system)
     rig.finish(system, {ADDRESS}, mail)
-    assert rig.figures["copies"] == 0, "what hung was never taken"
+    # Let go, it may still take what lies whole in its socket: that is what `unknown` says.
+    assert rig.figures["copies"] in range(1 + (step is Step.CONTENT)), "what hung was never taken"
     rig.tell(step=str(step), took_s=round(took_s, 2))
 
 
