@@ -34,6 +34,15 @@ def _tasks(names: frozenset[str]) -> list[asyncio.Task[object]]:
     return [task for task in asyncio.all_tasks() if task.get_name() in names]
 
 
+async def _cancel_at_random(names: frozenset[str], database: Database, chance: random.Random) -> None:
+    for _ in range(CANCELS):
+        for _ in range(chance.randrange(8)):
+            await asyncio.sleep(0)
+        await database.read(lambda connection: None)
+        if running := _tasks(names):
+            chance.choice(running).cancel()
+
+
 async def test_cancelled_loops_lose_and_repeat_nothing(
     database: Database, server: SubmissionServer, clock: MovableClock
 ) -> None:
@@ -43,12 +52,7 @@ async def test_cancelled_loops_lose_and_repeat_nothing(
     delivery = Delivery(database, smtp_to(server.port), clock, poll_s=SHORT_S, heartbeat_s=SHORT_S)
     ids = await delivery.enqueue(MESSAGES)
     async with delivery.running():
-        for _ in range(CANCELS):
-            for _ in range(chance.randrange(8)):
-                await asyncio.sleep(0)
-            await database.read(lambda connection: None)
-            if running := _tasks(LOOPS):
-                chance.choice(running).cancel()
+        await _cancel_at_random(LOOPS, database, chance)
         delivery.ring.ring()
         await delivery.wait_for(MessageAccepted, MESSAGES)
     assert MESSAGES == len({one.message_id for one in server.messages}) == len(server.messages), f"seed {seed}"
@@ -67,12 +71,7 @@ async def test_cancelled_attempts_and_commits_lose_nothing(
     delivery = Delivery(database, smtp_to(server.port), clock, poll_s=SHORT_S, heartbeat_s=SHORT_S)
     ids = await delivery.enqueue(MESSAGES)
     async with delivery.running():
-        for _ in range(CANCELS):
-            for _ in range(chance.randrange(8)):
-                await asyncio.sleep(0)
-            await database.read(lambda connection: None)
-            if running := _tasks(LOOPS | {"gatepost-attempt", "gatepost-commit"}):
-                chance.choice(running).cancel()
+        await _cancel_at_random(LOOPS | {"gatepost-attempt", "gatepost-commit"}, database, chance)
         async with asyncio.timeout(DEADLINE_S):
             while not set(states := [await state_of(database, one) for one in ids]) <= {"accepted", "unknown"}:
                 clock.move(8.0)  # what was deferred is due
