@@ -70,6 +70,7 @@ messages = Table(
     # How often its process died while it was `sending`; from SUSPECTED_AT on only deaths alone in flight count.
     Column("deaths", Integer, nullable=False, server_default=text("0")),
     Column("resent_from", RowId),  # the message an operator had sent again as this one
+    Column("client", LargeBinary(16)),  # keyed hash of who caused it, where a stranger can; see accounts/caps.py
     CheckConstraint(_in("state", State), name="state"),
     CheckConstraint("if_unknown IN ('again', 'never_twice')", name="if_unknown"),
     CheckConstraint("priority BETWEEN 0 AND 1", name="priority"),
@@ -173,6 +174,15 @@ workers = Table(
     Column("started_at", Instant, nullable=False),  # both by the database's clock
     Column("beat_at", Instant, nullable=False),
     CheckConstraint("slots > 0", name="slots"),
+    sqlite_with_rowid=False,
+)
+
+# How far a chore that walks through a table by its ids has come.
+bookmarks = Table(
+    "bookmarks",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("row", RowId, nullable=False),  # the last one that is done
     sqlite_with_rowid=False,
 )
 
