@@ -9,6 +9,7 @@ import pytest
 
 from gatepost.accounts.gate import Gate
 from gatepost.accounts.keys import Keys
+from gatepost.accounts.password_policy import PasswordPolicy
 from gatepost.accounts.passwords import Passwords
 from gatepost.database.connection import Database
 from gatepost.database.opening import open_database
@@ -80,7 +81,12 @@ def gate(database: Database, clock: MovableClock, heard: list[Event]) -> Iterato
         message_id_domain="gatepost.example",
         reveal_accounts=False,
         welcome="at_registration",
-        password_min_length=12,
+        password_policy=PasswordPolicy(12, "Gatepost"),
+        limited=True,
+        sign_up_alarm_per_hour=1000,
+        session_idle_s=7 * 24 * 3600,
+        session_lifetime_s=30 * 24 * 3600,
+        deleted_kept_days=14,
     )
     passwords.close()
 

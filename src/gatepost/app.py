@@ -11,8 +11,10 @@ from typing import TypeVar
 
 from fastapi import APIRouter, FastAPI
 
+from gatepost.accounts.challenge import Challenge
 from gatepost.accounts.gate import Gate
 from gatepost.accounts.idempotency import prune_idempotency_keys
+from gatepost.accounts.password_policy import PasswordPolicy
 from gatepost.accounts.registration import prune_candidates
 from gatepost.accounts.tokens import prune_tokens
 from gatepost.clock import Clock, SystemClock
@@ -72,6 +74,7 @@ class Gatepost:
         transport: how messages are submitted; from the settings when None.
         worker: whether this process submits messages; False leaves that to others (`gatepost worker`, PostgreSQL only).
         templates: folder with messages of the host's own and other words for ours; from the settings when None.
+        challenge: the host's own check of strangers (a CAPTCHA, a proof of work); none when None.
 
     Attributes:
         mail: promises messages of the host's own.
@@ -91,6 +94,7 @@ class Gatepost:
         transport: Transport | None = None,
         worker: bool = True,
         templates: Path | None = None,
+        challenge: Challenge | None = None,
     ) -> None:
         self.settings = settings = settings or Settings.load()
         if not worker:
@@ -127,7 +131,15 @@ class Gatepost:
             message_id_domain=message_id_domain,
             reveal_accounts=settings.reveal_accounts,
             welcome=settings.welcome,
-            password_min_length=settings.password_min_length,
+            password_policy=PasswordPolicy(
+                settings.password_min_length, settings.product_name, settings.password_min_score
+            ),
+            limited=settings.rate_limits,
+            sign_up_alarm_per_hour=settings.sign_up_alarm_per_hour,
+            session_idle_s=settings.session_idle_s,
+            session_lifetime_s=settings.session_lifetime_s,
+            deleted_kept_days=settings.deleted_kept_days,
+            challenge=challenge,
         )
         self._operate = partial(operate, self.write, self.clock, self.events)
         file = settings.database_file

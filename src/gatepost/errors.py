@@ -14,6 +14,13 @@ GatepostError
 ├── BadToken                every bad token alike (HTTP 400)
 ├── AddressTaken            only with REVEAL_ACCOUNTS (HTTP 409)
 ├── IdempotencyKeyReused    the Idempotency-Key came before with another body (HTTP 409)
+├── SignInFailed            wrong address or password, not verified, disabled, deleted: one error for all (HTTP 401)
+├── NotSignedIn             no session, or one that ended (HTTP 401)
+├── WrongPassword           the current password does not fit; the session stays (HTTP 403)
+├── RateLimited             too many requests of one client or session (HTTP 429, Retry-After)
+├── ChallengeFailed         the product's own check of strangers said no (HTTP 403)
+├── NoSuchSession           the account has no session with this id (HTTP 404)
+├── NoSuchAccount           there is no account with this id (HTTP 404)
 ├── NoSuchMessage           there is no message with this id (HTTP 404)
 ├── ActionRefused           what an operator wants does not fit what became of the message (HTTP 409)
 │   └── MessageInFlight     a worker has it at this moment: look again shortly (HTTP 409)
@@ -133,6 +140,42 @@ class AddressTaken(GatepostError):
 
 class IdempotencyKeyReused(GatepostError):
     """The Idempotency-Key came before with another body; nothing was written."""
+
+
+class SignInFailed(GatepostError):
+    """Nobody may sign in with this; its text is for operators alone, the caller learns no cause."""
+
+
+class NotSignedIn(GatepostError):
+    """No session, or one that ended; its text is for operators alone."""
+
+
+class WrongPassword(GatepostError):
+    """The current password that was given for a sensitive change does not fit; nothing was changed."""
+
+
+class RateLimited(GatepostError):
+    """One client, or one session, asked too often; nothing was done.
+
+    Args:
+        retry_after_s: whole seconds until a repeat is let through.
+    """
+
+    def __init__(self, retry_after_s: int) -> None:
+        super().__init__(f"too many requests; the next one passes in {retry_after_s} s")
+        self.retry_after_s = retry_after_s
+
+
+class ChallengeFailed(GatepostError):
+    """The product's own check of strangers (a CAPTCHA, a proof of work) said no; nothing was done."""
+
+
+class NoSuchSession(GatepostError):
+    """The account has no session with this id."""
+
+
+class NoSuchAccount(GatepostError):
+    """There is no account with this id."""
 
 
 class NoSuchMessage(GatepostError):

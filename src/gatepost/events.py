@@ -136,6 +136,154 @@ class TokenRefused(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
+class SignedIn(Event):
+    """Somebody signed in. `known_client`: from where this account was signed in to before."""
+
+    request_id: str
+    account_id: str
+    known_client: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class SignInRefused(Event):
+    """Somebody could not sign in. `reason` is for operators; the caller learns nothing."""
+
+    request_id: str
+    reason: str
+    account_id: str | None
+    recipient: str
+    messages: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class SignedOut(Event):
+    """Sessions of an account ended. `reason`: signed_out, ended, password_reset, password_changed, …"""
+
+    request_id: str | None
+    account_id: str
+    reason: str
+    count: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class PasswordChanged(Event):
+    """A signed-in person chose a new password."""
+
+    request_id: str
+    account_id: str
+    messages: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class CurrentPasswordRefused(Event):
+    """A sensitive change was asked for with a wrong current password."""
+
+    request_id: str
+    account_id: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProfileChanged(Event):
+    """A signed-in person changed the name or the language; `fields` are their names."""
+
+    request_id: str
+    account_id: str
+    fields: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class AddressChangeRequested(Event):
+    """A signed-in person wants another address. `outcome`: queued, or the reason why no message goes to it."""
+
+    request_id: str
+    outcome: str
+    account_id: str
+    recipient: str
+    messages: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class AddressChanged(Event):
+    """The new address was proved and is the account's from now on."""
+
+    request_id: str
+    account_id: str
+    recipient: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class AddressChangeUndone(Event):
+    """The old address said that it was not its owner who wanted the change: nobody is signed in any more."""
+
+    request_id: str
+    account_id: str
+    recipient: str
+    messages: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class AccountDeleted(Event):
+    """The owner deleted the account; it is erased later, and a reset until then restores it."""
+
+    request_id: str
+    account_id: str
+    messages: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class AccountRestored(Event):
+    """A reset brought a deleted account back before it was erased."""
+
+    request_id: str
+    account_id: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class AccountsErased(Event):
+    """Accounts and all that was stored about them are gone. `reason`: deleted, never_verified, address_proved."""
+
+    reason: str
+    count: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class AccountActedOn(Event):
+    """An operator disabled or enabled an account or ended its sessions; the same stands in the table `audit`."""
+
+    actor: str
+    action: str
+    account_id: str
+    request_id: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class RequestLimited(Event):
+    """A request was answered 429: its client, or its session, asked too often. `act` is what it asked for."""
+
+    request_id: str
+    act: str
+    network: str
+    retry_after_s: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChallengeRefused(Event):
+    """The product's own check of strangers said no, or could not be asked (`reason`)."""
+
+    request_id: str
+    act: str
+    network: str
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class SignUpsUnusual(Event):
+    """More sign-ups than usual on the whole: further ones of one client cost it more. At most one event a minute."""
+
+    per_hour: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class MessageEvent(Event):
     """How one try to submit one message ended; every subclass names the state it led to."""
 
@@ -302,6 +450,13 @@ class OperatorActed(Event):
     state_before: str
     state_after: str
     request_id: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class MessagesAnonymised(Event):
+    """Old messages no longer say whom they were for."""
+
+    count: int
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -42,8 +42,13 @@ def build_passwords(settings: Settings) -> Passwords:
 
 def build_links(settings: Settings, keys: Keys) -> Links:
     """Make what makes the links in mails."""
-    verify_page = settings.verify_url or f"{settings.public_url}/verify"
-    return Links(keys, verify_url=verify_page, reset_url=reset_page(settings))
+    return Links(
+        keys,
+        verify_url=settings.verify_url or f"{settings.public_url}/verify",
+        reset_url=reset_page(settings),
+        confirm_url=settings.email_confirm_url or f"{settings.public_url}/email/confirm",
+        undo_url=settings.email_undo_url or f"{settings.public_url}/email/undo",
+    )
 
 
 def build_composer(settings: Settings, templates: Templates | None = None) -> Composer:

@@ -26,7 +26,13 @@ class Flows:
 
     def __init__(self, gate: Gate) -> None:
         self.gate = gate
-        self._links = Links(gate.keys, verify_url="http://gatepost.test/verify", reset_url="http://gatepost.test/reset")
+        self._links = Links(
+            gate.keys,
+            verify_url="http://gatepost.test/verify",
+            reset_url="http://gatepost.test/reset",
+            confirm_url="http://gatepost.test/email/confirm",
+            undo_url="http://gatepost.test/email/undo",
+        )
 
     async def register(
         self,

@@ -51,8 +51,8 @@ class Flow:
     answer: Any = None
     asked: list[dict[str, Any]] = field(default_factory=list)
 
-    async def __call__(self, **wishes: Any) -> Any:
-        self.asked.append(wishes)
+    async def __call__(self, *given: Any, **wishes: Any) -> Any:
+        self.asked.append({**wishes, "given": given} if given else wishes)
         if isinstance(self.answer, Exception):
             raise self.answer
         return self.answer
@@ -65,6 +65,8 @@ class Site:
         self.settings = Settings(**(settings or {}))
         self.register, self.verify, self.request_verification = Flow(), Flow(ADA), Flow()
         self.request_reset, self.reset_password = Flow(), Flow()
+        named = ("register", "verify", "request_verification", "request_reset", "reset_password")
+        self.others = {name: Flow() for name in AccountFlows.__dataclass_fields__ if name not in named}
         self.rings = 0
         self.happened: list[Event] = []
         events = Events()
@@ -79,6 +81,7 @@ class Site:
                 request_verification=self.request_verification,
                 request_reset=self.request_reset,
                 reset_password=self.reset_password,
+                **self.others,
             ),
             "ring": self._ring,
             "database": NoDatabase(),

@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 
 from gatepost.accounts.account import DEFAULT_LOCALE
-from gatepost.accounts.passwords import password_problem
+from gatepost.accounts.password_policy import PasswordPolicy
 from gatepost.errors import N_, FieldError, InvalidInput
 from gatepost.mail.address import Address, parse_address
 from gatepost.mail.names import MAX_NAME_CHARACTERS, clean_name
@@ -21,7 +21,7 @@ class Applicant:
     locale: str
 
 
-def check(email: str, password: str, name: str | None, locale: str | None, *, password_min_length: int) -> Applicant:
+def check(email: str, password: str, name: str | None, locale: str | None, *, policy: PasswordPolicy) -> Applicant:
     """Make an applicant of what was typed.
 
     Raises:
@@ -33,7 +33,7 @@ def check(email: str, password: str, name: str | None, locale: str | None, *, pa
         address = parse_address(email)
     except InvalidInput as error:
         wrong.extend(error.errors)
-    if (problem := password_problem(password, password_min_length)) is not None:
+    if (problem := policy.problem(password, (email, name))) is not None:
         wrong.append(problem)
     try:
         cleaned = check_name(name)

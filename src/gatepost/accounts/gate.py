@@ -3,7 +3,9 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from gatepost.accounts.challenge import Challenge
 from gatepost.accounts.keys import Keys
+from gatepost.accounts.password_policy import PasswordPolicy
 from gatepost.accounts.passwords import Passwords
 from gatepost.clock import Clock
 from gatepost.database.connection import Database
@@ -20,7 +22,13 @@ class Gate:
         message_id_domain: right-hand side of every Message-ID.
         reveal_accounts: whether a registration may say that an address is taken.
         welcome: when the welcome message goes out.
-        password_min_length: in code points.
+        password_policy: what a new password must not be.
+        limited: whether strangers are limited at all (RATE_LIMITS).
+        sign_up_alarm_per_hour: so many sign-ups an hour are unusual.
+        session_idle_s: how long a session lasts without a request.
+        session_lifetime_s: how long at most.
+        deleted_kept_days: for how long a deleted account can be restored.
+        challenge: the product's own check of strangers; None: there is none.
     """
 
     database: Database
@@ -31,4 +39,10 @@ class Gate:
     message_id_domain: str
     reveal_accounts: bool
     welcome: Welcome
-    password_min_length: int
+    password_policy: PasswordPolicy
+    limited: bool
+    sign_up_alarm_per_hour: int
+    session_idle_s: float
+    session_lifetime_s: float
+    deleted_kept_days: int
+    challenge: Challenge | None = None

@@ -3,6 +3,7 @@
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from urllib.parse import urlsplit
 
 from sqlalchemy import Connection
@@ -16,13 +17,23 @@ from gatepost.outbox.claim import Claimed, Skip
 VERIFICATION_EXPIRES_S = 48 * 3600
 RESET_EXPIRES_S = 4 * 3600
 NOTICE_EXPIRES_S = 48 * 3600
+ADDRESS_CHANGE_EXPIRES_S = 48 * 3600
+ADDRESS_UNDO_EXPIRES_S = 7 * 24 * 3600
 
-_PURPOSES = {"verification": Purpose.VERIFICATION, "password_reset": Purpose.PASSWORD_RESET}
+_PURPOSES = {
+    "verification": Purpose.VERIFICATION,
+    "password_reset": Purpose.PASSWORD_RESET,
+    "address_change": Purpose.ADDRESS_CHANGE,
+    "address_change_notice": Purpose.ADDRESS_UNDO,
+}
 
 
 @dataclass(frozen=True)
 class To:
-    """Whom a message goes to, and what caused it. `recipient` is None for an address nobody has an account for."""
+    """Whom a message goes to, and what caused it. `recipient` is None for an address nobody has an account for.
+
+    `where` is the network it was caused from, roughly; empty where nobody knows.
+    """
 
     recipient: str | None
     recipient_key: str
@@ -30,6 +41,7 @@ class To:
     name: str | None
     locale: str
     request_id: str
+    where: str = ""
 
 
 def addressee(
@@ -67,8 +79,27 @@ def password_changed(to: To) -> Draft:
     return _draft("password_changed", to, NOTICE_EXPIRES_S)
 
 
-def _with_link(template: str, to: To, token_id: bytes, expires_in_s: int) -> Draft:
-    return _draft(template, to, expires_in_s, token_id=token_id, priority=Priority.URGENT)
+def address_change(to: To, token_id: bytes) -> Draft:
+    """Prove that the new address is yours; `to` is the new address."""
+    return _with_link("address_change", to, token_id, ADDRESS_CHANGE_EXPIRES_S)
+
+
+def address_change_notice(to: To, token_id: bytes, *, new_address: str) -> Draft:
+    """Somebody wants another address for your account; here is how to stop it. `new_address` is masked."""
+    return _with_link(
+        "address_change_notice", to, token_id, ADDRESS_UNDO_EXPIRES_S, values={"new_address": new_address}
+    )
+
+
+def account_deleted(to: To, *, until: str) -> Draft:
+    """Your account was deleted; `until` then a reset brings it back."""
+    return _draft("account_deleted", to, NOTICE_EXPIRES_S, values={"until": until})
+
+
+def _with_link(
+    template: str, to: To, token_id: bytes, expires_in_s: int, *, values: Mapping[str, str] = MappingProxyType({})
+) -> Draft:
+    return _draft(template, to, expires_in_s, token_id=token_id, priority=Priority.URGENT, values=values)
 
 
 def _draft(
@@ -79,13 +110,14 @@ def _draft(
     token_id: bytes | None = None,
     priority: Priority = Priority.NORMAL,
     if_unknown: IfUnknown = IfUnknown.AGAIN,
+    values: Mapping[str, str] = MappingProxyType({}),
 ) -> Draft:
     return Draft(
         template=template,
         locale=to.locale,
         recipient=to.recipient,
         recipient_key=to.recipient_key,
-        values={"name": to.name or ""},
+        values={"name": to.name or "", **({"where": to.where} if to.where else {}), **values},
         account_id=to.account_id,
         token_id=token_id,
         request_id=to.request_id,
@@ -102,11 +134,18 @@ class Links:
         keys: the secret keys.
         verify_url: page that verifies an address.
         reset_url: page that takes a new password.
+        confirm_url: page that confirms a new address.
+        undo_url: page that undoes a change of address.
     """
 
-    def __init__(self, keys: Keys, *, verify_url: str, reset_url: str) -> None:
+    def __init__(self, keys: Keys, *, verify_url: str, reset_url: str, confirm_url: str, undo_url: str) -> None:
         self._keys = keys
-        pages = {Purpose.VERIFICATION: verify_url, Purpose.PASSWORD_RESET: reset_url}
+        pages = {
+            Purpose.VERIFICATION: verify_url,
+            Purpose.PASSWORD_RESET: reset_url,
+            Purpose.ADDRESS_CHANGE: confirm_url,
+            Purpose.ADDRESS_UNDO: undo_url,
+        }
         self._pages = {
             purpose: f"{page}{'&' if urlsplit(page).query else '?'}token=" for purpose, page in pages.items()
         }

@@ -4,6 +4,7 @@ from sqlalchemy import Connection
 
 from gatepost.accounts import messages, tokens
 from gatepost.accounts.account import AccountRow, take_by_key
+from gatepost.accounts.client import Client
 from gatepost.accounts.gate import Gate
 from gatepost.accounts.throttle import waiting
 from gatepost.accounts.token_mail import promise
@@ -15,7 +16,9 @@ from gatepost.mail.address import mask_address, parse_address
 from gatepost.outbox.enqueue import Enqueued, enqueue
 
 
-async def request_reset(gate: Gate, *, email: str, request_id: str) -> None:
+async def request_reset(
+    gate: Gate, *, email: str, request_id: str, client: Client | None = None, challenge: str | None = None
+) -> None:
     """Promise a reset message, if there is an account; nobody is told whether there is.
 
     Raises:
@@ -51,7 +54,9 @@ async def request_reset(gate: Gate, *, email: str, request_id: str) -> None:
     gate.events.emit(await gate.database.write(work))
 
 
-async def reset_password(gate: Gate, *, token: object, password: str, request_id: str) -> None:
+async def reset_password(
+    gate: Gate, *, token: object, password: str, request_id: str, client: Client | None = None
+) -> None:
     """Redeem a reset token: the new password counts, every other open token is void, the owner is told.
 
     Raises:
@@ -73,7 +78,7 @@ async def _reset(gate: Gate, token: object, password: str, request_id: str) -> N
 
     def work(tx: Connection) -> tuple[AccountRow, AccountRow, Enqueued]:
         live, before = redeemable(tx, gate, Purpose.PASSWORD_RESET, presented, now_ms)
-        tokens.void(tx, before.id, None, now_ms, spare=live.id)
+        tokens.void(tx, before.id, tokens.ALL_BUT_UNDO, now_ms, spare=live.id)
         tokens.use(tx, live, now_ms)
         # The link came by mail, so it proves the address as well.
         after = accept_proof(tx, gate, before, password_hash, waiting_candidates(tx, before.id), request_id)

@@ -15,6 +15,7 @@ from sqlalchemy.sql.dml import ReturningInsert
 from gatepost.accounts import idempotency, messages, tokens
 from gatepost.accounts.account import COLUMNS, Account, AccountRow, as_account, public
 from gatepost.accounts.applicant import Applicant, check
+from gatepost.accounts.client import Client
 from gatepost.accounts.gate import Gate
 from gatepost.accounts.tables import accounts, candidates
 from gatepost.accounts.throttle import Wish, told_today, waiting
@@ -68,6 +69,8 @@ async def register(
     request_id: str,
     preferred_locale: str | None = None,
     idempotency_key: str | None = None,
+    client: Client | None = None,
+    challenge: str | None = None,
 ) -> Account | None:
     """Take a registration; when this returns, everything it promised is durable.
 
@@ -82,6 +85,8 @@ async def register(
             a repeat with another one is still the same request.
         idempotency_key: a repeat with the same key and the same arguments within 24 h gets the first answer, and
             nothing is written or hashed again. What raised is not kept.
+        client: where the request comes from; None for a caller inside the product, who is not limited.
+        challenge: what came with it for the product's own check of strangers.
 
     Returns:
         The account where accounts may be revealed, otherwise None. For a repeat what the first one returned, as the
@@ -91,6 +96,7 @@ async def register(
         InvalidInput: with every wrong field.
         AddressTaken: only where accounts may be revealed; nothing was written.
         IdempotencyKeyReused: the key came before with other arguments; nothing was written.
+        RateLimited, ChallengeFailed: see `admit`.
         TryLater: nothing was written, or nobody knows; a repeat is harmless.
     """
     request = None
@@ -100,7 +106,7 @@ async def register(
         if (first := await _first_answer(gate, request)) is not None:
             return _repeat(gate, first, email, request_id)
     language = preferred_locale if locale is None else locale
-    applicant = check(email, password, name, language, password_min_length=gate.password_min_length)
+    applicant = check(email, password, name, language, policy=gate.password_policy)
     # Hashed for a taken address too, so that the time it takes tells nothing.
     password_hash = await gate.passwords.hash(password)
     asked = _Registration(applicant, password_hash, request_id, gate.clock.now_ms())

@@ -109,7 +109,7 @@ sessions = Table(
     "sessions",
     metadata,
     Column("id", RowId, primary_key=True),  # known to its owner, and no secret
-    Column("digest", LargeBinary(32), nullable=False, unique=True),  # SHA-256 of the token; the token has 256 random bits
+    Column("digest", LargeBinary(32), nullable=False, unique=True),  # SHA-256 of a token of 256 random bits
     Column("account_id", RowId, ForeignKey("accounts.id", ondelete="CASCADE"), nullable=False),
     Column("created_at", Instant, nullable=False),
     Column("seen_at", Instant, nullable=False),  # not at every request: see sessions.py

@@ -34,10 +34,17 @@ class Purpose(StrEnum):
 
     VERIFICATION = "verification"
     PASSWORD_RESET = "password_reset"  # noqa: S105  # a name
+    ADDRESS_CHANGE = "address_change"  # to the new address
+    ADDRESS_UNDO = "address_undo"  # to the old one
 
 
 # Seconds a token lives, counted from the moment its mail goes out.
-LIFE_S = {Purpose.VERIFICATION: 24 * 3600, Purpose.PASSWORD_RESET: 30 * 60}
+LIFE_S = {
+    Purpose.VERIFICATION: 24 * 3600,
+    Purpose.PASSWORD_RESET: 30 * 60,
+    Purpose.ADDRESS_CHANGE: 24 * 3600,
+    Purpose.ADDRESS_UNDO: 7 * 24 * 3600,  # who lost an account to a stranger may notice late
+}
 
 
 @dataclass(frozen=True)
@@ -74,14 +81,18 @@ _RENEW = Prepared(
 )
 
 
-def _open(purpose: Purpose | None) -> tuple[ColumnElement[bool], ...]:
+def _open(purposes: frozenset[Purpose]) -> tuple[ColumnElement[bool], ...]:
     of_account = (tokens.c.account_id == bindparam("of_account"), tokens.c.id != bindparam("spared"), *_STILL_OPEN)
-    return of_account if purpose is None else (*of_account, tokens.c.purpose == str(purpose))
+    return (*of_account, tokens.c.purpose.in_(sorted(purposes)))
 
 
-_FIND_OPEN = {purpose: select(tokens.c.id).where(*_open(purpose)) for purpose in (None, *Purpose)}
+# Whoever took an account over can do everything but take back the old address's way to undo that.
+ALL_BUT_UNDO = frozenset(Purpose) - {Purpose.ADDRESS_UNDO}
+EVERY = frozenset(Purpose)
+_SETS = (*(frozenset({purpose}) for purpose in Purpose), ALL_BUT_UNDO, EVERY)
+_FIND_OPEN = {purposes: select(tokens.c.id).where(*_open(purposes)) for purposes in _SETS}
 _VOID_OPEN = {
-    purpose: update(tokens).where(*_open(purpose)).values(voided_at=bindparam("now_ms")) for purpose in (None, *Purpose)
+    purposes: update(tokens).where(*_open(purposes)).values(voided_at=bindparam("now_ms")) for purposes in _SETS
 }
 _OLD_WITHOUT_ACCOUNT = (
     select(tokens.c.id)
@@ -185,22 +196,28 @@ def use(tx: Connection, live: Live, now_ms: int) -> None:
 
 
 def void(
-    tx: Connection, account_id: uuid.UUID | None, purpose: Purpose | None, now_ms: int, *, spare: bytes = b""
+    tx: Connection,
+    account_id: uuid.UUID | None,
+    purpose: Purpose | frozenset[Purpose],
+    now_ms: int,
+    *,
+    spare: bytes = b"",
 ) -> None:
-    """Make an account's open tokens (of one purpose, or all) useless; cancel the messages that wait to carry them.
+    """Make an account's open tokens useless; cancel the messages that wait to carry them.
 
     The messages come first, as in the worker's claim: it takes a message and then renews its token.
 
     Args:
         tx: the transaction; it has taken the account.
         account_id: whose; None voids nothing and costs the same.
-        purpose: None for all.
+        purpose: one, ALL_BUT_UNDO or EVERY.
         now_ms: wall time in milliseconds.
         spare: the token that is being used: `use` it afterwards.
     """
     which = {"of_account": account_id, "spared": spare}
-    cancel_waiting(tx, _FIND_OPEN[purpose], "superseded", now_ms, which)
-    tx.execute(_VOID_OPEN[purpose], which | {"now_ms": now_ms})
+    purposes = frozenset({purpose}) if isinstance(purpose, Purpose) else purpose
+    cancel_waiting(tx, _FIND_OPEN[purposes], "superseded", now_ms, which)
+    tx.execute(_VOID_OPEN[purposes], which | {"now_ms": now_ms})
 
 
 def prune_tokens(tx: Connection, now_ms: int) -> int:

@@ -7,8 +7,8 @@ from sqlalchemy import Connection, delete, select, update
 
 from gatepost.accounts import messages, tokens
 from gatepost.accounts.account import COLUMNS, Account, AccountRow, as_account, public, take_by_key, take_by_token
+from gatepost.accounts.client import Client
 from gatepost.accounts.gate import Gate
-from gatepost.accounts.passwords import password_problem
 from gatepost.accounts.tables import accounts, candidates
 from gatepost.accounts.throttle import waiting
 from gatepost.accounts.token_mail import promise
@@ -33,7 +33,9 @@ class Candidate:
     locale: str
 
 
-async def verify(gate: Gate, *, token: object, password: str | None, request_id: str) -> Account | ChoosePassword:
+async def verify(
+    gate: Gate, *, token: object, password: str | None, request_id: str, client: Client | None = None
+) -> Account | ChoosePassword:
     """Redeem a verification token: the address is proved and the account has its password.
 
     With one registration waiting, its password counts. With several nobody knows which one the owner of the address
@@ -51,7 +53,9 @@ async def verify(gate: Gate, *, token: object, password: str | None, request_id:
         raise
 
 
-async def request_verification(gate: Gate, *, email: str, request_id: str) -> None:
+async def request_verification(
+    gate: Gate, *, email: str, request_id: str, client: Client | None = None, challenge: str | None = None
+) -> None:
     """Promise another verification message, if the address waits for one; nobody is told whether it does.
 
     Raises:
@@ -93,7 +97,7 @@ async def hash_new_password(gate: Gate, password: str, purpose: Purpose, present
     """
     now_ms = gate.clock.now_ms()
     await gate.database.read(lambda connection: tokens.prove(connection, gate.keys, purpose, presented, now_ms))
-    if (problem := password_problem(password, gate.password_min_length)) is not None:
+    if (problem := gate.password_policy.problem(password)) is not None:
         raise InvalidInput([problem])
     return await gate.passwords.hash(password)
 

@@ -103,8 +103,9 @@ class Composer:
                 transport decides whether its server takes such a message.
             message_id: with its angle brackets, the same for every attempt.
             values: for the template, and no others: `name` is made safe to print, `link` is an absolute URL, `when`
-                says when it was asked for. `name` and `when` may be missing. Those of a product's own message are made
-                safe to print, each on one line; one that is where a link leads is an absolute URL, or empty.
+                says when it was asked for, `where` from where. All but `link` may be missing. Those of a product's own
+                message are made safe to print, each on one line; one that is where a link leads is an absolute URL, or
+                empty.
             now_ms: wall time in milliseconds, for Date.
 
         Raises:
@@ -129,7 +130,7 @@ class Composer:
             **self._values,
             "email": Value(recipient),
             "name": Value(clean_name(values.get("name", ""))),
-            "when": Value(clean_line(values.get("when", ""))),
+            **{name: Value(clean_line(values.get(name, ""))) for name in ("when", "where", "until", "new_address")},
         }
         if "link" in values:
             printable["link"] = Value(_web_address("link", values["link"]))

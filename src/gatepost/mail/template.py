@@ -19,7 +19,9 @@ from gatepost.mail.quoted import compile_quoted, quoted
 from gatepost.mail.values import FILTERS
 
 # What the templates of every message may use; `link` has a value only in messages with a token.
-COMMON = frozenset({"name", "email", "when", "product_name", "public_url", "reset_url"})
+COMMON = frozenset(
+    {"name", "email", "when", "where", "until", "new_address", "product_name", "public_url", "reset_url"}
+)
 LINK = "link"
 
 _FILES = ("subject.txt", "body.txt", "body.html")

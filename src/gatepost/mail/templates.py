@@ -26,7 +26,7 @@ _NAME = re.compile(r"[a-z][a-z0-9_]{0,49}")
 _LANGUAGE_TAG = re.compile(r"(?=.{2,35}\Z)[A-Za-z]{2,3}(?:-[A-Za-z0-9]{1,8})*")
 
 # Values of ours that a draft may give; all others are made when the mail goes out.
-_GIVEN = frozenset({"name", "when"})
+_GIVEN = frozenset({"name", "when", "where"})
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,12 @@ LEVELS: Final[Mapping[type[events.Event], str]] = {
     events.RoutineAnswered: DEBUG,
     events.RequestFailed: ERROR,
     events.TokenRefused: WARNING,
+    events.SignInRefused: WARNING,
+    events.CurrentPasswordRefused: WARNING,
+    events.AddressChangeUndone: WARNING,
+    events.RequestLimited: WARNING,
+    events.ChallengeRefused: WARNING,
+    events.SignUpsUnusual: ERROR,
     events.MessageDeferred: WARNING,
     events.MessageFailed: ERROR,
     events.MessageUnknown: WARNING,
@@ -42,6 +48,7 @@ LEVELS: Final[Mapping[type[events.Event], str]] = {
     events.CredentialsRefused: ERROR,
     events.ProbeFailed: DEBUG,
     events.ServerRecovered: WARNING,
+    events.MessagesAnonymised: DEBUG,
     events.MessagesPruned: DEBUG,
 }
 

@@ -52,14 +52,24 @@ class Settings(BaseModel):
     product_name: str
     verify_url: str | None
     reset_url: str | None
+    email_confirm_url: str | None
+    email_undo_url: str | None
     welcome: Literal["at_registration", "at_verification", "off"]
     templates: Path | None
     reveal_accounts: bool
     password_min_length: int
+    password_min_score: int
     argon2_memory_kib: int
     argon2_time_cost: int
     argon2_parallelism: int
     rate_limits: bool
+    sign_up_alarm_per_hour: int
+    session_idle_s: float
+    session_lifetime_s: float
+    return_origins: tuple[str, ...]
+    deleted_kept_days: int
+    unverified_kept_days: int
+    messages_kept_days: int
     worker_slots: int
     attempt_timeout_s: float
     final_reply_timeout_s: float

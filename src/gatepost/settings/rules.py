@@ -126,7 +126,7 @@ def _admin_token_is_long(draft: Draft) -> None:
 
 
 def _own_pages_are_safe(draft: Draft) -> None:
-    for name in ("verify_url", "reset_url"):
+    for name in ("verify_url", "reset_url", "email_confirm_url", "email_undo_url"):
         url = draft.values.get(name)
         if url is not None and not urls.is_safe(url):
             draft.refuse(name, "is unsafe: mailed links carry secrets; begin it with https://")

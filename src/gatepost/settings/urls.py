@@ -7,7 +7,7 @@ from urllib.parse import SplitResult, parse_qsl, urlsplit
 
 from email_validator import EmailNotValidError, validate_email
 
-from gatepost.settings.parsing import text
+from gatepost.settings.parsing import items, text
 
 _SENDER = re.compile(r"(?:(?P<name>[^<>]*)<(?P<named>[^<>]+)>|(?P<bare>[^<>]+))")
 _HOST = re.compile(r"[\w.-]+|[0-9A-Fa-f:.]+(?:%\w+)?")
@@ -86,6 +86,17 @@ def web_url(value: object) -> str:
 def optional_web_url(value: object) -> str | None:
     """Read a web URL, or None."""
     return None if value is None else web_url(value)
+
+
+def origins(value: object) -> tuple[str, ...]:
+    """Read origins: https://app.example.com, without a path."""
+    found = []
+    for item in items(value):
+        url = web_url(item)
+        if urlsplit(url).path:
+            raise ValueError("must hold origins, without a path: https://app.example.com")
+        found.append(url.lower())
+    return tuple(found)
 
 
 def is_safe(url: str) -> bool:

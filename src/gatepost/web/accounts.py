@@ -1,14 +1,16 @@
 """The JSON routes of the account flows. Each reads its body, calls one flow and rings after the answer."""
 
 import uuid
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, BackgroundTasks, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from gatepost.accounts.account import Account
+from gatepost.accounts.challenge import MAX_ANSWER_CHARACTERS
 from gatepost.accounts.verification import ChoosePassword
 from gatepost.clock import iso
+from gatepost.web.client import CallingClient
 from gatepost.web.context import WebContext
 from gatepost.web.idempotency_key import IdempotencyKey
 from gatepost.web.languages import PreferredLocale
@@ -16,6 +18,16 @@ from gatepost.web.problems import documented
 from gatepost.web.route import route_class_for
 from gatepost.web.security import RequestId
 from gatepost.web.text import Text
+
+Answer = Annotated[
+    Text | None,
+    Field(
+        default=None,
+        repr=False,
+        max_length=MAX_ANSWER_CHARACTERS,
+        description="For the product's own check of strangers (a CAPTCHA, a proof of work), where it has one.",
+    ),
+]
 
 
 class _Body(BaseModel):
@@ -29,6 +41,7 @@ class RegisterBody(_Body):
     password: Text = Field(repr=False, examples=["a sentence only you would write"])
     name: Text | None = Field(None, examples=["Ada"])
     locale: Text | None = Field(None, examples=["en"])
+    challenge: Answer
 
 
 class VerifyBody(_Body):
@@ -40,6 +53,7 @@ class VerifyBody(_Body):
 
 class EmailBody(_Body):
     email: Text = Field(examples=["ada@example.com"])
+    challenge: Answer
 
 
 class ResetBody(_Body):
@@ -118,6 +132,7 @@ def _add_registration(router: APIRouter, context: WebContext) -> None:
         preferred: PreferredLocale,
         background: BackgroundTasks,
         request_id: RequestId,
+        client: CallingClient,
     ) -> BaseModel | Response:
         """Store the registration and promise its mail; the answer does not wait for any mail server."""
         account = await flows.register(
@@ -128,6 +143,8 @@ def _add_registration(router: APIRouter, context: WebContext) -> None:
             request_id=request_id,
             preferred_locale=preferred,
             idempotency_key=key,
+            client=client,
+            challenge=body.challenge,
         )
         background.add_task(context.ring)
         answer = CheckYourInbox() if account is None else AccountBody.of(account)
@@ -146,9 +163,11 @@ def _add_verification(router: APIRouter, context: WebContext) -> None:
         responses=documented("bad_token", *_ANY_JSON),
         summary="Verify an address with a mailed token",
     )
-    async def post_verify(body: VerifyBody, background: BackgroundTasks, request_id: RequestId) -> BaseModel:
+    async def post_verify(
+        body: VerifyBody, background: BackgroundTasks, request_id: RequestId, client: CallingClient
+    ) -> BaseModel:
         """Prove the address. `choose_password` asks to come again with the password that shall count."""
-        result = await flows.verify(token=body.token, password=body.password, request_id=request_id)
+        result = await flows.verify(token=body.token, password=body.password, request_id=request_id, client=client)
         background.add_task(context.ring)
         return ChoosePasswordBody() if isinstance(result, ChoosePassword) else AccountBody.of(result)
 
@@ -159,9 +178,13 @@ def _add_verification(router: APIRouter, context: WebContext) -> None:
         responses=documented(*_ANY_JSON),
         summary="Ask for another verification message",
     )
-    async def post_verify_request(body: EmailBody, background: BackgroundTasks, request_id: RequestId) -> BaseModel:
+    async def post_verify_request(
+        body: EmailBody, background: BackgroundTasks, request_id: RequestId, client: CallingClient
+    ) -> BaseModel:
         """The answer is the same whether the address is known, verified or neither."""
-        await flows.request_verification(email=body.email, request_id=request_id)
+        await flows.request_verification(
+            email=body.email, request_id=request_id, client=client, challenge=body.challenge
+        )
         background.add_task(context.ring)
         return CheckYourInbox()
 
@@ -176,9 +199,11 @@ def _add_password_reset(router: APIRouter, context: WebContext) -> None:
         responses=documented(*_ANY_JSON),
         summary="Ask for a password reset",
     )
-    async def post_reset_request(body: EmailBody, background: BackgroundTasks, request_id: RequestId) -> BaseModel:
+    async def post_reset_request(
+        body: EmailBody, background: BackgroundTasks, request_id: RequestId, client: CallingClient
+    ) -> BaseModel:
         """The answer is the same whether the address is known or not."""
-        await flows.request_reset(email=body.email, request_id=request_id)
+        await flows.request_reset(email=body.email, request_id=request_id, client=client, challenge=body.challenge)
         background.add_task(context.ring)
         return CheckYourInbox()
 
@@ -189,7 +214,9 @@ def _add_password_reset(router: APIRouter, context: WebContext) -> None:
         responses=documented("bad_token", *_ANY_JSON),
         summary="Set a new password with a mailed token",
     )
-    async def post_reset(body: ResetBody, background: BackgroundTasks, request_id: RequestId) -> None:
+    async def post_reset(
+        body: ResetBody, background: BackgroundTasks, request_id: RequestId, client: CallingClient
+    ) -> None:
         """Set the password and void every outstanding token; it does not sign in."""
-        await flows.reset_password(token=body.token, password=body.password, request_id=request_id)
+        await flows.reset_password(token=body.token, password=body.password, request_id=request_id, client=client)
         background.add_task(context.ring)

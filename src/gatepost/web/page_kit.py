@@ -6,7 +6,17 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
-from gatepost.errors import N_, AddressTaken, FieldError, InvalidInput, NotStarted, TryLater
+from gatepost.errors import (
+    N_,
+    AddressTaken,
+    ChallengeFailed,
+    FieldError,
+    InvalidInput,
+    NotStarted,
+    RateLimited,
+    SignInFailed,
+    TryLater,
+)
 from gatepost.web import forms
 from gatepost.web.context import WebContext
 from gatepost.web.languages import keep_locale, language_of
@@ -15,9 +25,9 @@ from gatepost.web.rendering import Pages
 from gatepost.web.security import request_id_of
 
 # What a person can do something about: the form comes back with the reason. Everything else gets a page of its own.
-SHOWN = (InvalidInput, AddressTaken, TryLater, NotStarted, Refused)
+SHOWN = (InvalidInput, AddressTaken, RateLimited, ChallengeFailed, SignInFailed, TryLater, NotStarted, Refused)
 
-_FIELDS = frozenset({"email", "password", "name", "token", "locale", forms.FIELD})
+_FIELDS = frozenset({"email", "password", "name", "token", "locale", "challenge", "next", forms.FIELD})
 
 
 class PageKit:

@@ -9,6 +9,7 @@ from starlette.responses import Response
 
 from gatepost.accounts.verification import ChoosePassword
 from gatepost.errors import BadToken
+from gatepost.web.client import CallingClient
 from gatepost.web.context import WebContext
 from gatepost.web.languages import locale_of
 from gatepost.web.page_kit import SHOWN, PageKit
@@ -39,7 +40,9 @@ def _add_registration(router: APIRouter, context: WebContext, kit: PageKit) -> N
         return kit.show(request, "register")
 
     @router.post("/register")
-    async def submit_register(request: Request, background: BackgroundTasks, request_id: RequestId) -> Response:
+    async def submit_register(
+        request: Request, background: BackgroundTasks, request_id: RequestId, client: CallingClient
+    ) -> Response:
         typed = await kit.read(request)
         try:
             kit.check(request, typed)
@@ -50,6 +53,8 @@ def _add_registration(router: APIRouter, context: WebContext, kit: PageKit) -> N
                 locale=None,
                 request_id=request_id,
                 preferred_locale=locale_of(request),
+                client=client,
+                challenge=typed.get("challenge"),
             )
         except SHOWN as error:
             return kit.show(request, "register", error=error, typed=typed)
@@ -63,13 +68,15 @@ def _add_verification(router: APIRouter, context: WebContext, kit: PageKit) -> N
         return kit.show(request, "verify" if token else "ask_for_verification", token=token)
 
     @router.post("/verify")
-    async def submit_verify(request: Request, background: BackgroundTasks, request_id: RequestId) -> Response:
+    async def submit_verify(
+        request: Request, background: BackgroundTasks, request_id: RequestId, client: CallingClient
+    ) -> Response:
         typed = await kit.read(request)
         token, password = typed.get("token", ""), typed.get("password")
         page = "verify" if password is None else "choose_password"
         try:
             kit.check(request, typed)
-            result = await context.flows.verify(token=token, password=password, request_id=request_id)
+            result = await context.flows.verify(token=token, password=password, request_id=request_id, client=client)
         except BadToken as error:
             return kit.show(request, "ask_for_verification", error=error)
         except SHOWN as error:
@@ -86,11 +93,15 @@ def _add_verification_request(router: APIRouter, context: WebContext, kit: PageK
         return kit.show(request, "ask_for_verification")
 
     @router.post("/verify/request")
-    async def submit_verify_request(request: Request, background: BackgroundTasks, request_id: RequestId) -> Response:
+    async def submit_verify_request(
+        request: Request, background: BackgroundTasks, request_id: RequestId, client: CallingClient
+    ) -> Response:
         typed = await kit.read(request)
         try:
             kit.check(request, typed)
-            await context.flows.request_verification(email=typed.get("email", ""), request_id=request_id)
+            await context.flows.request_verification(
+                email=typed.get("email", ""), request_id=request_id, client=client, challenge=typed.get("challenge")
+            )
         except SHOWN as error:
             return kit.show(request, "ask_for_verification", error=error, typed=typed)
         background.add_task(context.ring)
@@ -103,12 +114,16 @@ def _add_reset(router: APIRouter, context: WebContext, kit: PageKit) -> None:
         return kit.show(request, "reset" if token else "ask_for_reset", token=token)
 
     @router.post("/reset")
-    async def submit_reset(request: Request, background: BackgroundTasks, request_id: RequestId) -> Response:
+    async def submit_reset(
+        request: Request, background: BackgroundTasks, request_id: RequestId, client: CallingClient
+    ) -> Response:
         typed = await kit.read(request)
         token = typed.get("token", "")
         try:
             kit.check(request, typed)
-            await context.flows.reset_password(token=token, password=typed.get("password", ""), request_id=request_id)
+            await context.flows.reset_password(
+                token=token, password=typed.get("password", ""), request_id=request_id, client=client
+            )
         except BadToken as error:
             return kit.show(request, "ask_for_reset", error=error)
         except SHOWN as error:
@@ -123,11 +138,15 @@ def _add_reset_request(router: APIRouter, context: WebContext, kit: PageKit) -> 
         return kit.show(request, "ask_for_reset")
 
     @router.post("/reset/request")
-    async def submit_reset_request(request: Request, background: BackgroundTasks, request_id: RequestId) -> Response:
+    async def submit_reset_request(
+        request: Request, background: BackgroundTasks, request_id: RequestId, client: CallingClient
+    ) -> Response:
         typed = await kit.read(request)
         try:
             kit.check(request, typed)
-            await context.flows.request_reset(email=typed.get("email", ""), request_id=request_id)
+            await context.flows.request_reset(
+                email=typed.get("email", ""), request_id=request_id, client=client, challenge=typed.get("challenge")
+            )
         except SHOWN as error:
             return kit.show(request, "ask_for_reset", error=error, typed=typed)
         background.add_task(context.ring)

@@ -82,6 +82,38 @@ PROBLEMS = _table(
         "unauthorized", 401, N_("Not signed in"), N_("Send `Authorization: Bearer` with the value of ADMIN_TOKEN.")
     ),
     Problem(
+        "sign_in_failed",
+        401,
+        N_("Signing in failed"),
+        N_("The address or the password is wrong, or the address is not verified yet: then look into its mailbox."),
+    ),
+    Problem(
+        "not_signed_in",
+        401,
+        N_("Not signed in"),
+        N_("Sign in, and send the session's cookie or `Authorization: Bearer` with its token."),
+        headers={"WWW-Authenticate": 'Bearer realm="gatepost"'},
+    ),
+    Problem(
+        "wrong_password",
+        403,
+        N_("The current password is wrong"),
+        N_("Nothing was changed. Type the password you sign in with now."),
+        errors=(FieldError("current_password", "wrong", N_("This is not your current password.")),),
+    ),
+    Problem(
+        "not_verified",
+        403,
+        N_("The address is not verified"),
+        N_("Open the link in the verification message first."),
+    ),
+    Problem(
+        "challenge_failed",
+        403,
+        N_("The check of strangers failed"),
+        N_("Nothing was done. Solve what the page asks for, and send the form again."),
+    ),
+    Problem(
         "foreign_origin",
         403,
         N_("The request comes from another site"),
@@ -136,6 +168,12 @@ PROBLEMS = _table(
         N_("Nothing was stored. See `errors`, field by field."),
     ),
     Problem(
+        "too_many_requests",
+        429,
+        N_("Too many requests"),
+        N_("Nothing was done. Send the same request again after the time in Retry-After."),
+    ),
+    Problem(
         "internal_error",
         500,
         N_("Our mistake"),
@@ -161,6 +199,8 @@ PROBLEMS = _table(
 )
 
 NO_SUCH_MESSAGE = N_("There is no message with this id.")
+NO_SUCH_SESSION = N_("You have no session with this id.")
+NO_SUCH_ACCOUNT = N_("There is no account with this id.")
 
 # Plain HTTP errors that mean the same as one of ours.
 _BY_STATUS = {
@@ -170,6 +210,7 @@ _BY_STATUS = {
     405: "method_not_allowed",
     413: "body_too_large",
     415: "unsupported_media_type",
+    429: "too_many_requests",
 }
 
 
@@ -202,6 +243,20 @@ def problem_of(error: Exception) -> Problem:
             return PROBLEMS["address_taken"]
         case errors.IdempotencyKeyReused():
             return PROBLEMS["idempotency_key_reused"]
+        case errors.SignInFailed():
+            return PROBLEMS["sign_in_failed"]
+        case errors.NotSignedIn():
+            return PROBLEMS["not_signed_in"]
+        case errors.WrongPassword():
+            return PROBLEMS["wrong_password"]
+        case errors.ChallengeFailed():
+            return PROBLEMS["challenge_failed"]
+        case errors.RateLimited():
+            return replace(PROBLEMS["too_many_requests"], headers={"Retry-After": str(error.retry_after_s)})
+        case errors.NoSuchSession():
+            return replace(PROBLEMS["not_found"], detail=NO_SUCH_SESSION)
+        case errors.NoSuchAccount():
+            return replace(PROBLEMS["not_found"], detail=NO_SUCH_ACCOUNT)
         case errors.NoSuchMessage():
             return replace(PROBLEMS["not_found"], detail=NO_SUCH_MESSAGE)
         case errors.MessageInFlight():

@@ -16,6 +16,7 @@ from starlette.types import Message, Receive, Scope, Send
 from gatepost.errors import TryLater
 from gatepost.events import RequestAnswered, RoutineAnswered
 from gatepost.web.body import MAX_BODY_BYTES, BoundedRequest
+from gatepost.web.client import client_for
 from gatepost.web.context import WebContext
 from gatepost.web.languages import language_of
 from gatepost.web.problems import Problem, problem_of, problem_response, refused, request_failed
@@ -57,6 +58,7 @@ class GatepostRoute(APIRoute):
         context = self.context
         began = context.clock.monotonic()
         request_id = request_id_for(scope, context)
+        client_for(scope, context)
 
         async def decorated(message: Message) -> None:
             if message["type"] == "http.response.start":

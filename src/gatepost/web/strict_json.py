@@ -6,6 +6,8 @@ from typing import Any, NoReturn
 
 from gatepost.errors import N_, FieldError
 
+_OUR_NAMES = frozenset({"email", "password", "current_password", "name", "locale", "token", "challenge"})
+
 
 class NotReadable(json.JSONDecodeError):
     """The body is no JSON text we accept; FastAPI turns its base class into a validation error."""
@@ -36,7 +38,7 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         names = sorted(name for name, _ in pairs)
         repeated = next(one for one, other in pairwise(names) if one == other)
         # A name of the sender's own making is not shown back: it may be of any length and content.
-        field = repeated if repeated in {"email", "password", "name", "locale", "token"} else "body"
+        field = repeated if repeated in _OUR_NAMES else "body"
         raise NotReadable(FieldError(field, "repeated", N_("Occurs more than once.")))
     return members
 

@@ -123,7 +123,7 @@ async def test_no_claim_comes_between_a_message_and_its_token(everywhere: list[F
                 tx.exec_driver_sql("SELECT pg_sleep(0.6)")
 
         event.listen(tx, "after_cursor_execute", after_the_messages)
-        tokens.void(tx, account["id"], None, now_ms)
+        tokens.void(tx, account["id"], tokens.ALL_BUT_UNDO, now_ms)
 
     def claim_slowly(tx: Connection) -> int:
         tx.exec_driver_sql("SELECT pg_sleep(0.3)")

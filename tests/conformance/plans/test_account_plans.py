@@ -10,6 +10,7 @@ from gatepost.accounts import tokens
 from gatepost.accounts.gate import Gate
 from gatepost.accounts.idempotency import prune_idempotency_keys
 from gatepost.accounts.keys import Keys
+from gatepost.accounts.password_policy import PasswordPolicy
 from gatepost.accounts.passwords import Passwords
 from gatepost.accounts.registration import prune_candidates
 from gatepost.accounts.throttle import told_today, waiting
@@ -51,7 +52,12 @@ def gate() -> Iterator[Gate]:
         message_id_domain="gatepost.example",
         reveal_accounts=False,
         welcome="at_registration",
-        password_min_length=12,
+        password_policy=PasswordPolicy(12, "Gatepost"),
+        limited=True,
+        sign_up_alarm_per_hour=1000,
+        session_idle_s=7 * 24 * 3600,
+        session_lifetime_s=30 * 24 * 3600,
+        deleted_kept_days=14,
     )
     passwords.close()
 

@@ -80,7 +80,13 @@ def test_a_claim_of_nothing_looks_at_nothing(filled: Filled) -> None:
 
 def test_a_round_renews_each_token_by_its_key(filled: Filled) -> None:
     """A claim with its links looks up one token a message."""
-    links = Links(Keys(["a secret of the tests, long enough to be one"]), verify_url="/verify", reset_url="/reset")
+    links = Links(
+        Keys(["a secret of the tests, long enough to be one"]),
+        verify_url="/verify",
+        reset_url="/reset",
+        confirm_url="/c",
+        undo_url="/u",
+    )
     look = Look(prepare=links.prepare, owner="me", free=SLOTS, now_ms=NOW_MS, while_alive=False, copies=True)
 
     def work(tx: Connection) -> Round:
