@@ -50,6 +50,9 @@ from gatepost.signals import also_on_stop_signals
 from gatepost.transport.folder import FolderTransport, Mailbox
 from gatepost.transport.transport import Transport
 from gatepost.version import VERSION
+from gatepost.web.account_changes import changes_router
+from gatepost.web.account_operators import account_operators_router
+from gatepost.web.account_pages import account_pages_router
 from gatepost.web.accounts import accounts_router
 from gatepost.web.context import WebContext
 from gatepost.web.docs import docs_router
@@ -60,6 +63,7 @@ from gatepost.web.hosts import install_service_handlers
 from gatepost.web.mailbox import mailbox_router
 from gatepost.web.messages import messages_router
 from gatepost.web.pages import pages_router
+from gatepost.web.sign_in import sign_in_router
 
 T = TypeVar("T")
 
@@ -156,13 +160,17 @@ class Gatepost:
         """
         router = APIRouter(lifespan=self.lifespan)
         router.include_router(accounts_router(self._context, prefix=prefix))
+        router.include_router(sign_in_router(self._context, prefix=prefix))
+        router.include_router(changes_router(self._context, prefix=prefix))
         router.include_router(pages_router(self._context))
+        router.include_router(account_pages_router(self._context))
         return router
 
     def operations_router(self) -> APIRouter:
         """What operators and developers need: /mail, the probes, and in development the mailbox page."""
         router = APIRouter()
         router.include_router(messages_router(self._context))
+        router.include_router(account_operators_router(self._context))
         router.include_router(health_router(self._context))
         if self._context.in_development and self._context.mailbox is not None:
             router.include_router(mailbox_router(self._context))
