@@ -141,10 +141,8 @@ def check_cookie_origin(scope: Scope, context: WebContext) -> None:
         return
     headers = Headers(scope=scope)
     origin, site = headers.get("origin"), headers.get("sec-fetch-site")
-    if origin in (None, "null"):
-        allowed = site == "same-origin"
-    else:
-        allowed = _is_our_origin(str(origin), scope, context)
+    says_nothing = origin is None or origin == "null"
+    allowed = site == "same-origin" if says_nothing else _is_our_origin(origin or "", scope, context)
     if not allowed:
         raise refused("foreign_origin")
 
