@@ -42,6 +42,10 @@ class Keys:
         assert key is not None  # noqa: S101  # for the type checker
         return key
 
+    def all_for(self, use: str) -> list[bytes]:
+        """Return every secret's subkey for one use, the one that signs first."""
+        return [key for key_id in self._secrets if (key := self.derive(key_id, use)) is not None]
+
     def hidden_address(self, address_key: str) -> str:
         """Stand in for an address nobody has an account for: a keyed hash, of no use without the secret."""
         return self._hidden(self.signing_id, address_key)
