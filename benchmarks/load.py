@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import random
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, field
@@ -75,13 +76,24 @@ def registrations(tag: str) -> Iterator[bytes]:
     """Requests that register one new address after another."""
     for number in count():
         body = f'{{"email":"{tag}{number}@example.com","password":"{PASSWORD}","name":"Ada"}}'.encode()
-        yield post("/auth/register", body)
+        yield post("/auth/register", body, forwarded())
 
 
-def post(path: str, body: bytes) -> bytes:
-    """A POST with a JSON body."""
-    head = f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nContent-Length: {len(body)}"
-    return head.encode() + b"\r\n\r\n" + body
+def forwarded() -> str:
+    """The header field by which a proxy names another client for each request: one client alone is soon limited."""
+    octets = random.getrandbits(24).to_bytes(3)
+    return f"X-Forwarded-For: 10.{octets[0]}.{octets[1]}.{octets[2]}"
+
+
+def post(path: str, body: bytes, *fields: str) -> bytes:
+    """A POST with a JSON body and further header fields."""
+    lines = [f"POST {path} HTTP/1.1", "Host: 127.0.0.1", "Content-Type: application/json", *fields]
+    return "\r\n".join([*lines, f"Content-Length: {len(body)}", "", ""]).encode() + body
+
+
+def one_by_one(port: int, requests: Iterator[bytes], *, total: int) -> Load:
+    """Send one request after the other on one connection; the latencies are in their order."""
+    return saturate(port, requests, total=total, connections=1)
 
 
 def saturate(port: int, requests: Iterator[bytes], *, total: int, connections: int) -> Load:

@@ -94,7 +94,7 @@ def gatepost(
         "GATEPOST_SECRET_KEYS": "a key of the benchmarks: the same for every start",
         "GATEPOST_SMTP_URL": f"smtp://127.0.0.1:{mail_port}",
         "GATEPOST_SENDER": "Gatepost <no-reply@gatepost.example>",
-        "GATEPOST_RATE_LIMITS": "off",
+        "GATEPOST_TRUSTED_PROXIES": "127.0.0.1",  # the load comes from many clients, as in the world
         "GATEPOST_SHUTDOWN_GRACE_S": "1",
         **(environ or {}),
     }
