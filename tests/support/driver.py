@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 
-PASSWORD = "correct horse battery staple"
+PASSWORD = "a sentence nobody else would write"
 ANSWER_TIMEOUT_S = 60.0
 REFUSED_PAUSE_S = 0.01
 MAX_ANSWER_BYTES = 1024 * 1024

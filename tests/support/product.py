@@ -16,7 +16,7 @@ from tests.support.scaled_time import ScaledClock, scaled_loop
 SLOTS = 16
 DOMAINS = 40
 CLIENTS = 8
-PASSWORD = "correct horse battery staple"
+PASSWORD = "a sentence nobody else would write"
 TIMEOUT_S = 180.0
 _POLL_S = 0.02
 

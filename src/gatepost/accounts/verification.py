@@ -3,7 +3,7 @@
 import uuid
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, delete, select, update
+from sqlalchemy import Connection, bindparam, delete, select, update
 
 from gatepost.accounts import messages, tokens
 from gatepost.accounts.account import COLUMNS, Account, AccountRow, as_account, public, take_by_key, take_by_token
@@ -17,6 +17,9 @@ from gatepost.errors import BadToken, InvalidInput
 from gatepost.events import AddressVerified, TokenRefused, VerificationRequested
 from gatepost.mail.address import mask_address, parse_address
 from gatepost.outbox.enqueue import enqueue
+
+
+_KNOWN_OF = select(accounts.c.email, accounts.c.name).where(accounts.c.id == bindparam("of_account"))
 
 
 @dataclass(frozen=True)
@@ -96,8 +99,14 @@ async def hash_new_password(gate: Gate, password: str, purpose: Purpose, present
         BadToken, InvalidInput, TryLater.
     """
     now_ms = gate.clock.now_ms()
-    await gate.database.read(lambda connection: tokens.prove(connection, gate.keys, purpose, presented, now_ms))
-    if (problem := gate.password_policy.problem(password)) is not None:
+
+    def whose(connection: Connection) -> tuple[str | None, ...]:
+        live = tokens.prove(connection, gate.keys, purpose, presented, now_ms)
+        row = connection.execute(_KNOWN_OF, {"of_account": live.account_id}).one_or_none()
+        return () if row is None else (row.email, row.name)
+
+    known = await gate.database.read(whose)
+    if (problem := gate.password_policy.problem(password, known)) is not None:
         raise InvalidInput([problem])
     return await gate.passwords.hash(password)
 
