@@ -18,7 +18,6 @@ from gatepost.events import AddressVerified, TokenRefused, VerificationRequested
 from gatepost.mail.address import mask_address, parse_address
 from gatepost.outbox.enqueue import enqueue
 
-
 _KNOWN_OF = select(accounts.c.email, accounts.c.name).where(accounts.c.id == bindparam("of_account"))
 
 
