@@ -33,6 +33,7 @@ COLUMNS = [accounts.c[name] for name in AccountRow.__dataclass_fields__]
 # Whoever decides by what it reads takes the account's row first: of two at once the second reads what the first wrote.
 # NO KEY UPDATE leaves those alone who only refer to the account. On SQLite one transaction writes at a time anyway.
 _TAKE_BY_KEY = select(*COLUMNS).where(accounts.c.address_key == bindparam("of_key")).with_for_update(key_share=True)
+_TAKE_BY_ID = select(*COLUMNS).where(accounts.c.id == bindparam("of_id")).with_for_update(key_share=True)
 _OF_TOKEN = select(tokens.c.account_id).where(tokens.c.id == bindparam("of_token")).scalar_subquery()
 _TAKE_BY_TOKEN = select(*COLUMNS).where(accounts.c.id == _OF_TOKEN).with_for_update(key_share=True)
 
@@ -45,6 +46,12 @@ def as_account(row: RowMapping) -> AccountRow:
 def take_by_key(tx: Connection, address_key: str) -> AccountRow | None:
     """The account with this address key, or None; nobody else changes it until this transaction ends."""
     row = tx.execute(_TAKE_BY_KEY, {"of_key": address_key}).mappings().one_or_none()
+    return None if row is None else as_account(row)
+
+
+def take_by_id(tx: Connection, account_id: uuid.UUID) -> AccountRow | None:
+    """The account with this id, or None; nobody else changes it until this transaction ends."""
+    row = tx.execute(_TAKE_BY_ID, {"of_id": account_id}).mappings().one_or_none()
     return None if row is None else as_account(row)
 
 
