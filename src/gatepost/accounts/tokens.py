@@ -144,10 +144,18 @@ def renew(tx: Connection, keys: Keys, purpose: Purpose, token_ids: Collection[by
     for token_id, account_id, address_key, key_id in _RENEW.run(tx, {"of_ids": list(token_ids), "until": until}):
         if account_id is None:
             continue
-        mac = _mac(keys, key_id, token_id, purpose, uuid.UUID(bytes=account_id), address_key)
-        if mac is not None:
-            renewed[token_id] = base64.urlsafe_b64encode(token_id + mac).decode()
+        token = mailed(keys, key_id, token_id, purpose, uuid.UUID(bytes=account_id), address_key)
+        if token is not None:
+            renewed[token_id] = token
     return renewed
+
+
+def mailed(
+    keys: Keys, key_id: str, token_id: bytes, purpose: Purpose, account_id: uuid.UUID, address_key: str
+) -> str | None:
+    """Make the token as it stands in the mail from what its row holds; None when its key is no longer configured."""
+    mac = _mac(keys, key_id, token_id, purpose, account_id, address_key)
+    return None if mac is None else base64.urlsafe_b64encode(token_id + mac).decode()
 
 
 def parse(token: object) -> Presented:
