@@ -14,6 +14,7 @@ from fastapi import APIRouter, FastAPI
 from gatepost.accounts.challenge import Challenge
 from gatepost.accounts.gate import Gate
 from gatepost.accounts.idempotency import prune_idempotency_keys
+from gatepost.accounts.limits import prune_limits
 from gatepost.accounts.password_policy import PasswordPolicy
 from gatepost.accounts.registration import prune_candidates
 from gatepost.accounts.tokens import prune_tokens
@@ -250,7 +251,7 @@ class Gatepost:
             # Never the same twice: a container's host name and process number come again after its death.
             owner=f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(3)}",
             slots=self.settings.worker_slots,
-            chores=(prune_no_account, prune_tokens, prune_candidates, prune_idempotency_keys),
+            chores=(prune_no_account, prune_tokens, prune_candidates, prune_idempotency_keys, prune_limits),
         )
 
     def _warn_if_not_running(self) -> None:
