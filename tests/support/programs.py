@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from tests.support.issued_secrets import ISSUED
 from tests.support.processes import Forked, FromShell, Process
 
 EXIT_TIMEOUT_S = 30.0
@@ -19,6 +20,7 @@ COMMON_SETTINGS = {
     "SECRET_KEYS": "the key of the fault tests 0123456789",
     "ARGON2_MEMORY_KIB": "8",
     "ARGON2_TIME_COST": "1",
+    "RATE_LIMITS": "off",  # all that these tests sign up comes from one machine
 }
 
 
@@ -82,6 +84,8 @@ class Program:
     def start(self) -> None:
         """Start a process; it is not ready yet."""
         assert not self.alive, "one process at a time"
+        ISSUED.note_settings(self.settings)
+        self._search_output()
         self._output = Output()
         with self._output.written_by_child() as output:
             self._process = self._make(output if self.written_to is None else self.written_to)
@@ -137,6 +141,11 @@ class Program:
         """Leave no process behind."""
         if self.alive:
             self.kill()
+        self._output.wait_for_end()
+        self._search_output()
+
+    def _search_output(self) -> None:
+        ISSUED.search_service(None, self._output.everything)
 
 
 class Output:
@@ -152,6 +161,10 @@ class Output:
     @property
     def text(self) -> str:
         return "\n".join(list(self._lines)[-40:])
+
+    @property
+    def everything(self) -> str:
+        return "\n".join(list(self._lines))
 
     @contextlib.contextmanager
     def written_by_child(self) -> Iterator[int]:
