@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 
 from gatepost.errors import (
     N_,
@@ -16,18 +16,24 @@ from gatepost.errors import (
     RateLimited,
     SignInFailed,
     TryLater,
+    WrongPassword,
 )
 from gatepost.web import forms
 from gatepost.web.context import WebContext
-from gatepost.web.languages import keep_locale, language_of
+from gatepost.web.languages import asked_language, keep_locale, language_of
 from gatepost.web.problems import Problem, Refused, problem_of, problem_response, refused
-from gatepost.web.rendering import Pages
+from gatepost.web.rendering import Pages, query_text
 from gatepost.web.security import request_id_of
 
 # What a person can do something about: the form comes back with the reason. Everything else gets a page of its own.
-SHOWN = (InvalidInput, AddressTaken, RateLimited, ChallengeFailed, SignInFailed, TryLater, NotStarted, Refused)
+SHOWN = (
+    *(InvalidInput, AddressTaken, WrongPassword, SignInFailed),
+    *(RateLimited, ChallengeFailed, TryLater, NotStarted, Refused),
+)
 
-_FIELDS = frozenset({"email", "password", "name", "token", "locale", "challenge", "next", forms.FIELD})
+_FIELDS = frozenset(
+    {"email", "password", "current_password", "name", "token", "locale", "challenge", "next", "session", forms.FIELD}
+)
 
 
 class PageKit:
@@ -80,6 +86,11 @@ class PageKit:
         return self._pages.render(
             request, "problem.html", problem.status, problem.headers, problem=problem, request_id=request_id
         )
+
+    def lead(self, request: Request, path: str, **query: str) -> Response:
+        """Lead the browser to another page of ours, in the language that `locale` asked for."""
+        language = asked_language(request)
+        return RedirectResponse(path + query_text(query | ({"locale": language} if language else {})), 303)
 
     async def read(self, request: Request) -> dict[str, str]:
         """Read the fields of a sent form; fields that are none of ours are ignored.

@@ -13,11 +13,12 @@ from starlette.responses import HTMLResponse
 from gatepost.web.catalogue import catalogue
 from gatepost.web.context import WebContext
 from gatepost.web.languages import LANGUAGES, asked_language, language_of, say_language
+from gatepost.web.next_page import allowed_origins
 
 STATIC_PATH = "/gatepost/static"
 OWN_FILES = ("gatepost.css", "icon.svg", "landing.js", "mailbox.js", "docs.js")
 # What else makes a page the one it is; the links to its other languages take it along.
-_SAME_PAGE = ("token", "view")
+_SAME_PAGE = ("token", "view", "next")
 _STATIC = files("gatepost.web") / "static"
 # Everything comes from here, forms go to here, nobody may frame it.
 PAGE_CSP = (
@@ -41,6 +42,8 @@ class Pages:
 
     def __init__(self, context: WebContext) -> None:
         self._environments = {language: _environment(context, language) for language in LANGUAGES}
+        # Chromium holds `form-action` also against where the answer to a form leads: after signing in, to these.
+        self._policies = {"login.html": " ".join((PAGE_CSP, *allowed_origins(context.settings)))}
 
     def render(
         self,
@@ -61,13 +64,14 @@ class Pages:
             self._environments[language]
             .get_template(template)
             .render(
-                link=lambda path="", **query: path + _query(query | kept),
+                link=lambda path="", **query: path + query_text(query | kept),
                 kept=kept,
-                other_languages={_query(here | {"locale": tag}): tag for tag in LANGUAGES if tag != language},
+                other_languages={query_text(here | {"locale": tag}): tag for tag in LANGUAGES if tag != language},
                 **values,
             )
         )
-        response = HTMLResponse(text, status, {"Content-Security-Policy": PAGE_CSP, **(headers or {})})
+        policy = self._policies.get(template, PAGE_CSP)
+        response = HTMLResponse(text, status, {"Content-Security-Policy": policy, **(headers or {})})
         say_language(response.headers, language)
         return response
 
@@ -95,5 +99,6 @@ def _environment(context: WebContext, language: str) -> Environment:
     return environment
 
 
-def _query(names: Mapping[str, str]) -> str:
+def query_text(names: Mapping[str, str]) -> str:
+    """Write names and values as the query of an address, with its `?`; nothing where there are none."""
     return "?" + urlencode(names) if names else ""
