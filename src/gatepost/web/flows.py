@@ -78,6 +78,7 @@ class SignIn(Protocol):
         request_id: str,
         client: Client | None = None,
         challenge: str | None = None,
+        replaces: object = None,
     ) -> SignedIn: ...
 
 
