@@ -2,11 +2,13 @@
 
 import re
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, bindparam, insert, select
+from sqlalchemy import Connection, bindparam, insert, select, update
 
 from gatepost.audit.tables import audit
+from gatepost.database.batch import among
 from gatepost.database.columns import new_row_id
 from gatepost.errors import N_, FieldError, InvalidInput
 
@@ -53,6 +55,7 @@ _NEWEST = (
     .order_by(audit.c.id.desc())
     .limit(MAX_SHOWN)
 )
+_FORGET = update(audit).where(among(audit.c.subject, "of_subjects"), audit.c.reason.is_not(None)).values(reason=None)
 
 
 def clean_reason(reason: str | None) -> str | None:
@@ -74,6 +77,14 @@ def record(tx: Connection, subject: uuid.UUID, deed: Deed) -> None:
     """Write the row of what was done to `subject`, in the transaction that does it."""
     row = {name: getattr(deed, name) for name in Deed.__dataclass_fields__}
     tx.execute(_INSERT, {"id": new_row_id(), "subject": subject, **row})
+
+
+def forget_reasons(tx: Connection, subjects: Sequence[uuid.UUID]) -> None:
+    """Take out what operators gave as reasons for what they did to `subjects`: they may name a person who is forgotten.
+
+    That it was done, when and by whom stays.
+    """
+    tx.execute(_FORGET, {"of_subjects": list(subjects)})
 
 
 def done_to(connection: Connection, subject: uuid.UUID) -> tuple[Deed, ...]:

@@ -1,0 +1,116 @@
+"""All that is stored about one account, and how it goes: a bounded number of rows at a time, the account last."""
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from sqlalchemy import Connection, Select, bindparam, delete, or_, select
+
+from gatepost.accounts.account import AccountRow
+from gatepost.accounts.tables import accounts, address_changes, candidates, tokens
+from gatepost.audit.trail import forget_reasons
+from gatepost.database.batch import among, in_batch
+from gatepost.outbox.tables import WAS_MEANT_TO_GO_OUT, messages
+
+# Of one account, in one transaction: a stranger can cause many.
+ROWS_AT_ONCE = 500
+
+_OF = bindparam("of_account", type_=accounts.c.id.type)
+_AT_MOST: Any = bindparam("at_most")
+
+_DELETE_ACCOUNT = delete(accounts).where(accounts.c.id == _OF)
+_DELETE_MESSAGES = delete(messages).where(among(messages.c.id, "of_ids"))
+# What another account's link to this address, or from it, left behind.
+_OF_TOKENS = (
+    delete(address_changes).where(among(address_changes.c.confirm_token, "of_ids")),
+    delete(address_changes).where(among(address_changes.c.undo_token, "of_ids")),
+    delete(tokens).where(among(tokens.c.id, "of_ids")),
+)
+_CHANGES = (
+    select(address_changes.c.id, address_changes.c.old_key, address_changes.c.new_key)
+    .where(address_changes.c.account_id == _OF)
+    .order_by(address_changes.c.created_at)
+    .limit(_AT_MOST)
+)
+_DELETE_CHANGES = delete(address_changes).where(among(address_changes.c.id, "of_ids"))
+# They would go with the account, and all at once.
+_MANY = tuple(
+    delete(table).where(in_batch(table.c.id, select(table.c.id).where(table.c.account_id == _OF).limit(_AT_MOST)))
+    for table in (tokens, candidates)
+)
+
+
+@dataclass(frozen=True)
+class Reach:
+    """Which messages go with an account. What a worker has in hand never does.
+
+    Args:
+        waiting: also those that still wait to go out.
+        of_others: also what other accounts caused to be written to its address.
+    """
+
+    waiting: bool
+    of_others: bool
+
+    def delete(self, tx: Connection, account_id: uuid.UUID, address_keys: Sequence[str]) -> bool:
+        """Delete some of them; returns whether none is left."""
+        which = {"of_account": account_id, "of_keys": list(address_keys), "at_most": ROWS_AT_ONCE}
+        for found in self._found:
+            _delete_messages(tx, tx.execute(self._idle(found), which).all())
+        return all(tx.execute(found.limit(1), which).first() is None for found in self._found)
+
+    @cached_property
+    def _found(self) -> tuple[Select[Any], Select[Any]]:
+        # A message that never was to go out no index finds by its account. It was to an address the account has, had
+        # or wanted.
+        row = select(messages.c.id, messages.c.token_id)
+        to_address = row.where(among(messages.c.recipient_key, "of_keys"))
+        if not self.of_others:
+            to_address = to_address.where(or_(messages.c.account_id == _OF, messages.c.account_id.is_(None)))
+        return row.where(messages.c.account_id == _OF, WAS_MEANT_TO_GO_OUT), to_address
+
+    def _idle(self, found: Select[Any]) -> Select[Any]:
+        idle = found.where(messages.c.owner.is_(None))
+        if not self.waiting:
+            idle = idle.where(messages.c.due_at.is_(None))
+        return idle.limit(_AT_MOST).with_for_update(skip_locked=True)
+
+
+def erase_one(tx: Connection, account: AccountRow, reach: Reach, hidden: Sequence[str] = (), *, wholly: bool) -> bool:
+    """Delete an account and what is stored about it; returns whether it is gone.
+
+    Args:
+        tx: the transaction; it has taken the account.
+        account: which.
+        reach: which messages go with it.
+        hidden: the keyed hashes under which its address stands in messages to nobody.
+        wholly: whether it stays as long as anything of it does.
+    """
+    which = {"of_account": account.id, "at_most": ROWS_AT_ONCE}
+    changes = tx.execute(_CHANGES, which).all()
+    keys = {account.address_key, *hidden, *(key for change in changes for key in change[1:])}
+    gone = reach.delete(tx, account.id, sorted(keys))
+    if wholly:
+        if not gone:
+            return False
+        if changes:
+            tx.execute(_DELETE_CHANGES, {"of_ids": [change.id for change in changes]})
+        if ROWS_AT_ONCE in (len(changes), *(tx.execute(many, which).rowcount for many in _MANY)):
+            return False
+    forget_reasons(tx, [account.id])
+    tx.execute(_DELETE_ACCOUNT, which)
+    return True
+
+
+def _delete_messages(tx: Connection, rows: Sequence[Any]) -> None:
+    if not rows:
+        return
+    message_ids = [row.id for row in rows]
+    forget_reasons(tx, message_ids)
+    tx.execute(_DELETE_MESSAGES, {"of_ids": message_ids})
+    token_ids = [row.token_id for row in rows if row.token_id is not None]
+    if token_ids:
+        for statement in _OF_TOKENS:
+            tx.execute(statement, {"of_ids": token_ids})
