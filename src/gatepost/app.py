@@ -14,9 +14,11 @@ from fastapi import APIRouter, FastAPI
 from gatepost.accounts.challenge import Challenge
 from gatepost.accounts.gate import Gate
 from gatepost.accounts.idempotency import prune_idempotency_keys
+from gatepost.accounts.known_clients import prune_known_clients
 from gatepost.accounts.limits import prune_limits
 from gatepost.accounts.password_policy import PasswordPolicy
 from gatepost.accounts.registration import prune_candidates
+from gatepost.accounts.sessions import prune_sessions
 from gatepost.accounts.tokens import prune_tokens
 from gatepost.clock import Clock, SystemClock
 from gatepost.control.listener import ControlSocket
@@ -65,6 +67,7 @@ from gatepost.web.mailbox import mailbox_router
 from gatepost.web.messages import messages_router
 from gatepost.web.pages import pages_router
 from gatepost.web.sign_in import sign_in_router
+from gatepost.web.signed_in import current_account, verified_account
 
 T = TypeVar("T")
 
@@ -83,6 +86,9 @@ class Gatepost:
 
     Attributes:
         mail: promises messages of the host's own.
+        current_account: `Depends(gatepost.current_account)` gives a host's route the `Account` that is signed in, and
+            answers 401 where there is none; an unsafe request by cookie that no page of this site sent is 403.
+        verified_account: the same, and 403 unless the address was proved.
 
     Raises:
         SettingsError: a setting is missing, unknown or unsafe.
@@ -150,6 +156,8 @@ class Gatepost:
         file = settings.database_file
         self._control = ControlSocket(file, self._operate, self.events) if file is not None else None
         self._context = self._web_context()
+        self.current_account = current_account(self._context)
+        self.verified_account = verified_account(self.current_account)
 
     # ---- for a host's app -------------------------------------------------------------------------------------
 
@@ -251,7 +259,15 @@ class Gatepost:
             # Never the same twice: a container's host name and process number come again after its death.
             owner=f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(3)}",
             slots=self.settings.worker_slots,
-            chores=(prune_no_account, prune_tokens, prune_candidates, prune_idempotency_keys, prune_limits),
+            chores=(
+                prune_no_account,
+                prune_tokens,
+                prune_candidates,
+                prune_idempotency_keys,
+                prune_limits,
+                prune_sessions,
+                prune_known_clients,
+            ),
         )
 
     def _warn_if_not_running(self) -> None:
