@@ -17,7 +17,34 @@ from gatepost.database.sqlite import SqliteDatabase
 from gatepost.events import Event, Events
 from tests.support.clock import MovableClock
 from tests.support.flows import Flows
+from tests.support.issued_secrets import ISSUED
+from tests.support.overheard import overhearing
 from tests.support.postgresql import Server, run_apart, server
+
+SECRET = "a secret of the tests, long enough to be one"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_secret_stays_anywhere(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """At the end of the run: no secret it issued stands in a database, a log or the metrics of any test."""
+    folder = tmp_path_factory.getbasetemp()
+    ISSUED.begin(folder)
+    with overhearing(ISSUED):
+        yield
+    assert [] == ISSUED.search_everything(folder), "secrets stand where none may be"
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """What pytest captured is what parts in this process logged."""
+    for name, text in report.sections:
+        if name.startswith("Captured"):
+            ISSUED.keep(f"{name} of {report.nodeid}", text)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say that secrets were looked for, and how many."""
+    terminalreporter.write_line(ISSUED.summary())
 
 
 @pytest.fixture(scope="session")
@@ -72,10 +99,11 @@ def gate(database: Database, clock: MovableClock, heard: list[Event]) -> Iterato
     events = Events()
     events.subscribe(heard.append)
     passwords = Passwords(memory_kib=8, time_cost=1, parallelism=1)
+    ISSUED.note_keys([SECRET])
     yield Gate(
         database=database,
         passwords=passwords,
-        keys=Keys(["a secret of the tests, long enough to be one"]),
+        keys=Keys([SECRET]),
         clock=clock,
         events=events,
         message_id_domain="gatepost.example",
@@ -89,6 +117,7 @@ def gate(database: Database, clock: MovableClock, heard: list[Event]) -> Iterato
         deleted_kept_days=14,
     )
     passwords.close()
+    ISSUED.keep("events", "\n".join(map(repr, heard)))
 
 
 @pytest.fixture

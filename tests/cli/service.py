@@ -20,6 +20,7 @@ from typing import Any
 import pytest
 
 from gatepost.cli import main
+from tests.support.issued_secrets import ISSUED
 
 GATEPOST = [sys.executable, "-c", "from gatepost.cli import main; main()"]
 FAST_HASHES = {"GATEPOST_ARGON2_MEMORY_KIB": "64", "GATEPOST_ARGON2_TIME_COST": "1"}
@@ -28,6 +29,7 @@ START_DEADLINE_S = 30.0
 
 def environment(**settings: object) -> dict[str, str]:
     """The environment of a process: ours without settings, and these settings."""
+    ISSUED.note_settings(settings)
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("GATEPOST_")}
     return inherited | {f"GATEPOST_{name}": str(value) for name, value in settings.items()}
 
@@ -90,7 +92,12 @@ def answer(port: int, path: str, method: str = "GET", body: dict[str, Any] | Non
         headers = {"Content-Type": "application/json"} if body is not None else {}
         connection.request(method, path, json.dumps(body) if body is not None else None, headers)
         reply = connection.getresponse()
-        return reply.status, reply.read().decode()
+        text = reply.read().decode()
+        ISSUED.note_request(json.dumps(body) if body is not None else None)
+        ISSUED.note_answer(text, reply.headers.get_all("set-cookie", []))
+        if path == "/metrics":
+            ISSUED.keep("metrics", text)
+        return reply.status, text
     except (ConnectionError, http.client.HTTPException):
         return 0, ""
     finally:

@@ -8,6 +8,8 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from tests.support.issued_secrets import ISSUED
+
 PASSWORD = "a sentence nobody else would write"
 ANSWER_TIMEOUT_S = 60.0
 REFUSED_PAUSE_S = 0.01
@@ -98,6 +100,7 @@ class Driver:
         self._clients = clients
         self._chance = random.Random(seed)
         self._label = label
+        ISSUED.note("password", PASSWORD)
         self._count = 0
         self._leaving = asyncio.Event()
         self._asking = asyncio.Event()

@@ -16,6 +16,7 @@ from gatepost.outbox.claim import Claimed, claim
 from gatepost.outbox.lifecycle import State
 from gatepost.outbox.settle import Try, Verdict, mark_committing, settle
 from gatepost.outbox.tables import messages
+from tests.support.issued_secrets import ISSUED
 
 PASSWORD = "correct horse battery"
 ADDRESS = "mira@example.com"
@@ -43,6 +44,7 @@ class Flows:
         key: str | None = None,
         preferred: str | None = None,
     ) -> Account | None:
+        ISSUED.note("password", password)
         return await register(
             self.gate,
             email=email,
@@ -55,6 +57,7 @@ class Flows:
         )
 
     async def verify(self, token: object, password: str | None = None) -> Account | ChoosePassword:
+        ISSUED.note("password", password)
         return await verify(self.gate, token=token, password=password, request_id="request-2")
 
     async def request_verification(self, email: str = ADDRESS) -> None:
@@ -64,6 +67,7 @@ class Flows:
         await request_reset(self.gate, email=email, request_id="request-4")
 
     async def reset(self, token: object, password: str = "another good password") -> None:
+        ISSUED.note("password", password)
         await reset_password(self.gate, token=token, password=password, request_id="request-5")
 
     async def rows(self, table: Any) -> list[dict[str, Any]]:

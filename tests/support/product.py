@@ -11,6 +11,7 @@ from gatepost.accounts.registration import register
 from gatepost.app import Gatepost
 from gatepost.events import Event, Events, MessageAccepted
 from gatepost.settings import Settings
+from tests.support.issued_secrets import ISSUED
 from tests.support.scaled_time import ScaledClock, scaled_loop
 
 SLOTS = 16
@@ -46,6 +47,8 @@ class Product:
             "argon2_time_cost": 1,
             "worker_slots": SLOTS,
         }
+        ISSUED.note_settings(chosen | settings)
+        ISSUED.note("password", PASSWORD)
         self.gatepost = Gatepost(Settings(**chosen | settings), events=events, clock=self.clock)
 
     @asynccontextmanager

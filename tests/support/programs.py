@@ -15,6 +15,7 @@ from tests.support.processes import Forked, FromShell, Process
 
 EXIT_TIMEOUT_S = 30.0
 MAX_LINES_KEPT = 200_000
+_LAST_WORDS_S = 1.0  # of a process that is dead; one that it started may still hold the pipe
 # Every program of every test has these: the same secret wherever two share a database, and cheap hashes.
 COMMON_SETTINGS = {
     "SECRET_KEYS": "the key of the fault tests 0123456789",
@@ -141,7 +142,7 @@ class Program:
         """Leave no process behind."""
         if self.alive:
             self.kill()
-        self._output.wait_for_end()
+        self._output.wait_for_end(_LAST_WORDS_S)
         self._search_output()
 
     def _search_output(self) -> None:
@@ -189,9 +190,9 @@ class Output:
         assert len(found) >= count, f"event {event} was logged {len(found)} times, not {count}:\n{self.text}"
         return found[0]
 
-    def wait_for_end(self) -> None:
+    def wait_for_end(self, timeout_s: float = EXIT_TIMEOUT_S) -> None:
         if self._reader is not None:
-            self._reader.join(EXIT_TIMEOUT_S)
+            self._reader.join(timeout_s)
 
     def _read(self, descriptor: int) -> None:
         with os.fdopen(descriptor, encoding="utf-8", errors="backslashreplace") as stream:

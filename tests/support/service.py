@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from tests.support.issued_secrets import ISSUED
 from tests.support.programs import COMMON_SETTINGS, EXIT_TIMEOUT_S, Program
 from tests.support.tables import PostgresqlTables, SqliteTables, Tables
 
@@ -89,11 +90,20 @@ class Service(Program):
         try:
             connection.request(method, path, body, given)
             answer = connection.getresponse()
-            return answer.status, {name.lower(): value for name, value in answer.getheaders()}, answer.read()
+            return self._noted(path, body, answer, answer.read())
         except http.client.HTTPException as error:  # an answer that a kill cut off in the middle
             raise ConnectionResetError(f"{method} {path} was answered in part") from error
         finally:
             connection.close()
+
+    def _noted(
+        self, path: str, sent: bytes | None, answer: http.client.HTTPResponse, body: bytes
+    ) -> tuple[int, dict[str, str], bytes]:
+        ISSUED.note_request(sent)
+        ISSUED.note_answer(body, answer.headers.get_all("set-cookie", []))
+        if path == "/metrics":
+            ISSUED.keep("metrics", body)
+        return answer.status, {name.lower(): value for name, value in answer.getheaders()}, body
 
     @contextlib.contextmanager
     def open_stream(self, path: str) -> Iterator[http.client.HTTPResponse]:
@@ -125,6 +135,8 @@ class Service(Program):
         """Leave nothing behind."""
         super().close()
         self._reserved.close()
+        if isinstance(self.tables, SqliteTables):
+            ISSUED.search_service(self.database, "")
 
 
 def _reserved_port() -> socket.socket:
