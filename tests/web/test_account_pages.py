@@ -87,7 +87,8 @@ def test_signing_in_gives_the_browser_a_cookie_and_leads_on(pages):
     assert "HttpOnly" in cookie
     (asked,) = pages.flows["sign_in"].asked
     assert asked.pop("client").prefix == "unknown"
-    assert asked == {**SENT, "request_id": answer.headers["x-request-id"], "challenge": None}
+    request_id = answer.headers["x-request-id"]
+    assert asked == {**SENT, "request_id": request_id, "challenge": None, "replaces": None}
 
 
 @pytest.mark.parametrize(
@@ -183,7 +184,7 @@ def test_a_new_session_takes_the_place_of_the_old_one(pages):
     client = pages.client(signed_in=True)
     client.cookies.set(pages.cookie, "older")
     to(client, "/login", **SENT)
-    assert [asked["given"] for asked in pages.flows["sign_out"].asked] == [("older",)]
+    assert [asked["replaces"] for asked in pages.flows["sign_in"].asked] == ["older"]
 
 
 def test_the_account_shows_who_and_where_one_is_signed_in(pages):

@@ -61,11 +61,10 @@ def _add_sign_in(router: APIRouter, context: WebContext, kit: PageKit) -> None:
                 request_id=request_id,
                 client=client,
                 challenge=typed.get("challenge"),
+                replaces=_token(request, context),
             )
         except SHOWN as error:
             return kit.show(request, "login", error=error, typed=typed, next=target)
-        if (before := _token(request, context)) is not None:
-            await context.flows.sign_out(before, request_id=request_id)  # one browser, one session
         response = kit.lead(request, target) if target == DEFAULT_PAGE else RedirectResponse(target, 303)
         signed_in.set_cookie(response, entered.token, context)
         return response
