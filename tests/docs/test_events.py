@@ -47,6 +47,12 @@ def test_every_reason_to_refuse_a_token_is_documented():
     assert found == raised
 
 
+def test_every_reason_to_refuse_a_sign_in_is_documented():
+    """The table has each reason `_refusal` gives, and the one of what is no address."""
+    found = {code_words(cells[0])[0] for cells in rows(section(PAGE, "Why a sign-in is refused"))}
+    assert found == returned("_refusal") | {"malformed"}
+
+
 def test_every_metric_is_documented():
     """The table has each metric with its kind and labels."""
     page = (REFERENCE / "metrics.md").read_text()
