@@ -9,11 +9,16 @@ import pytest
 
 from gatepost.mail.compose import Composer
 from tests.unit.mail.test_compose import LINK, MESSAGE_ID, NOW_MS, RESET_URL, TEMPLATES, parts, read
-from tests.unit.mail.test_templates import MESSAGES, VALUES, WITH_A_LINK, _Page
+from tests.unit.mail.test_templates import MESSAGES, VALUES, WITH_A_LINK, WITHOUT_A_NAME, _Page
 
 PRODUCTS = ("Acme", "飞书", "云上协作平台" * 13)
 NAME = "李小龙"
-PROMISES = {"verification": "24 小时内有效", "password_reset": "30 分钟内有效，且只能使用一次"}
+PROMISES = {
+    "verification": "24 小时内有效",
+    "password_reset": "30 分钟内有效，且只能使用一次",
+    "address_change": "24 小时内有效",
+    "address_change_notice": "7 天内有效",
+}
 
 _ENCODED_WORD = re.compile(rb"=\?utf-8\?b\?[A-Za-z0-9+/=]+\?=")
 
@@ -38,7 +43,7 @@ def compose(template: str, product_name: str = "Acme", name: str = NAME) -> byte
         locale="zh-CN",
         recipient="li@example.com",
         message_id=MESSAGE_ID,
-        values={"name": name, "link": LINK, "when": VALUES["when"]},
+        values={**VALUES, "name": name, "link": LINK},
         now_ms=NOW_MS,
     ).content
 
@@ -58,7 +63,14 @@ def test_it_says_whom_it_is_for_and_what_to_do_if_it_was_not_you(name: str) -> N
     subject, page, text = written(name)
     assert "Acme" in subject
     for part in (page, text):
-        for said in (f"{NAME}，您好：", VALUES["email"], "Acme", VALUES["when"], "忽略这封邮件"):
+        assert (name not in WITHOUT_A_NAME) is (NAME in part)
+        for said in (
+            "您好：" if name in WITHOUT_A_NAME else f"{NAME}，您好：",
+            VALUES["email"],
+            "Acme",
+            VALUES["when"],
+            "忽略这封邮件",
+        ):
             assert said in part
 
 

@@ -97,7 +97,8 @@ def test_a_message_says_who_to_whom_what_and_when(template: str) -> None:
     } == {name: str(value) for name, value in message.items()}
 
 
-_UNUSED = {"name": "", "email": "", "link": "", "when": "", "public_url": "", "reset_url": ""}
+_MISSING = {"when": "", "where": "", "until": "", "new_address": ""}
+_UNUSED = {"name": "", "email": "", "link": "", "public_url": "", "reset_url": "", **_MISSING}
 
 
 def test_a_message_composed_twice_is_the_same_to_the_byte() -> None:
@@ -200,7 +201,7 @@ def test_any_name_is_read_back_in_the_greeting(name: str, template: str) -> None
     """The parts come back from the standard library's parser exactly as they were rendered."""
     content = compose(name, template=template).content
     site = {"public_url": "https://acme.example", "reset_url": RESET_URL}
-    values = {"product_name": "Acme", **site, "email": "ada@example.com", "when": ""}
+    values = {"product_name": "Acme", **site, "email": "ada@example.com", **_MISSING}
     rendered = TEMPLATES.render(template, "en", {**values, "name": clean_name(name), "link": LINK})
     assert (rendered.text.strip(), rendered.html.strip()) == parts(content)
 

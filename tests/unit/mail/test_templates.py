@@ -9,9 +9,18 @@ import pytest
 from gatepost.errors import TemplateError
 from gatepost.mail.templates import PACKAGED, Templates
 
-MESSAGES = ("account_exists", "password_changed", "password_reset", "verification", "welcome")
+MESSAGES = (
+    "account_exists",
+    "address_change",
+    "address_change_notice",
+    "password_changed",
+    "password_reset",
+    "verification",
+    "welcome",
+)
 LANGUAGES = ("en", "zh-CN")
-WITH_A_LINK = ("password_reset", "verification")
+WITH_A_LINK = ("address_change", "address_change_notice", "password_reset", "verification")
+WITHOUT_A_NAME = ("address_change",)  # people could write to strangers with one of their own choice
 ADDRESSES = ("link", "public_url", "reset_url")
 LINK = "https://acme.example/verify?token=AbCd-1_2"
 VALUES = {
@@ -19,6 +28,8 @@ VALUES = {
     "email": "ada@example.com",
     "link": LINK,
     "when": "2026-05-03 14:02 UTC",
+    "where": "203.0.113.0/24",
+    "new_address": "a***@example.org",
     "product_name": "Acme",
     "public_url": "https://acme.example",
     "reset_url": "https://acme.example/reset",
@@ -70,7 +81,7 @@ def write(folder: Path, **files: str) -> Path:
 
 
 def test_every_message_is_there_in_every_language() -> None:
-    """The five messages of sign-up are packaged, and no language lacks one."""
+    """The messages of the account flows are packaged, and no language lacks one."""
     assert MESSAGES == TEMPLATES.names
     assert [LANGUAGES] * len(MESSAGES) == [TEMPLATES.languages(name) for name in MESSAGES]
 
@@ -98,7 +109,8 @@ def test_both_parts_say_whom_they_are_for_and_what_to_do_if_it_was_not_you(name:
     rendered = TEMPLATES.render(name, "en", VALUES)
     assert "Acme" in rendered.subject
     for part in (rendered.text, rendered.html):
-        for said in ("Ada", "ada@example.com", "Acme", "2026-05-03 14:02 UTC", "gnore this mail"):
+        assert (name not in WITHOUT_A_NAME) is ("Ada" in part)
+        for said in ("ada@example.com", "Acme", "2026-05-03 14:02 UTC", "gnore this mail"):
             assert said in part
 
 
