@@ -13,6 +13,7 @@ from fastapi import FastAPI
 from gatepost.app import Gatepost, create_app
 from gatepost.cli import text
 from gatepost.cli.foreground import Foreground
+from gatepost.cli.http_protocol import http_protocol
 from gatepost.cli.listening import refused, take_port
 from gatepost.parts import service_events
 from gatepost.settings import Settings
@@ -70,7 +71,7 @@ class _Serving:
                 app,
                 lifespan="off",  # run below, so that a refusal to start is an exception here and no log line there
                 loop="asyncio",
-                http="auto",  # httptools where it is installed
+                http=http_protocol(https=gatepost.settings.public_url.startswith("https://")),
                 ws="none",
                 log_config=None,
                 access_log=False,

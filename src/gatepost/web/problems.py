@@ -174,6 +174,12 @@ PROBLEMS = _table(
         N_("Nothing was done. Send the same request again after the time in Retry-After."),
     ),
     Problem(
+        "head_too_large",
+        431,
+        N_("The header fields are too large"),
+        N_("Request line and header fields together may have 32,768 bytes. Too many cookies can be the reason."),
+    ),
+    Problem(
         "internal_error",
         500,
         N_("Our mistake"),

@@ -33,12 +33,19 @@ _FIXED_HEADERS = {
 _HSTS = "max-age=31536000; includeSubDomains"
 
 
+def security_headers(*, https: bool) -> Mapping[str, str]:
+    """The header fields of every answer, right for JSON.
+
+    Args:
+        https: whether people reach us through HTTPS.
+    """
+    return {**_FIXED_HEADERS, "Strict-Transport-Security": _HSTS} if https else _FIXED_HEADERS
+
+
 def add_security_headers(headers: MutableHeaders, context: WebContext) -> None:
     """Add every security header field that the answer does not set itself."""
-    for name, value in _FIXED_HEADERS.items():
+    for name, value in security_headers(https=context.is_https).items():
         headers.setdefault(name, value)
-    if context.is_https:
-        headers.setdefault("Strict-Transport-Security", _HSTS)
 
 
 def request_id_for(scope: Scope, context: WebContext) -> str:

@@ -1,0 +1,115 @@
+"""Every route of the service and who may use it. A route of no class fails the matrix: think about it first."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from fastapi import FastAPI
+
+Endpoint = tuple[str, str]  # method and path
+
+ID = "01a206d6-9067-72c2-a4e9-e0a822f04cc3"
+
+# Anybody may. No credential is asked for, and none that comes along does harm.
+PUBLIC: frozenset[Endpoint] = frozenset(
+    {
+        ("POST", "/auth/register"),
+        ("POST", "/auth/verify"),
+        ("POST", "/auth/verify/request"),
+        ("POST", "/auth/password/reset/request"),
+        ("POST", "/auth/password/reset"),
+        ("POST", "/auth/login"),
+        ("POST", "/auth/logout"),
+        ("POST", "/auth/email/confirm"),
+        ("POST", "/auth/email/undo"),
+    }
+)
+# Whoever is signed in.
+SESSION: frozenset[Endpoint] = frozenset(
+    {
+        ("GET", "/auth/me"),
+        ("PATCH", "/auth/me"),
+        ("POST", "/auth/me/delete"),
+        ("POST", "/auth/password/change"),
+        ("POST", "/auth/email/change"),
+        ("GET", "/auth/sessions"),
+        ("DELETE", "/auth/sessions/{id}"),
+    }
+)
+# Whoever holds ADMIN_TOKEN.
+OPERATOR: frozenset[Endpoint] = frozenset(
+    {
+        ("GET", "/mail/messages"),
+        ("GET", "/mail/messages/{id}"),
+        *(("POST", f"/mail/messages/{{id}}/{action}") for action in ("hold", "release", "cancel", "resend")),
+        ("GET", "/accounts"),
+        ("GET", "/accounts/{id}/sessions"),
+        ("POST", "/accounts/{id}/disable"),
+        ("POST", "/accounts/{id}/enable"),
+        ("POST", "/accounts/{id}/sessions/end"),
+    }
+)
+# Whoever asks, under any Host; /metrics wants the admin token in production.
+PROBE: frozenset[Endpoint] = frozenset(
+    {("GET", "/healthz"), ("HEAD", "/healthz"), ("GET", "/readyz"), ("HEAD", "/readyz"), ("GET", "/metrics")}
+)
+# For people with a browser: opening one changes nothing, and sending one takes the form field of that browser.
+_OPEN_PAGES = ("/register", "/verify", "/verify/request", "/reset", "/reset/request")
+PAGE: frozenset[Endpoint] = frozenset(
+    {
+        ("GET", "/"),
+        *((method, path) for path in _OPEN_PAGES for method in ("GET", "HEAD", "POST")),
+    }
+)
+# Files: the same for everybody.
+FILE: frozenset[Endpoint] = frozenset((method, "/gatepost/static/{name}") for method in ("GET", "HEAD"))
+# Only in development; the mailbox answers only the developer's own machine.
+DEVELOPMENT: frozenset[Endpoint] = frozenset(
+    {
+        ("GET", "/openapi.json"),
+        ("GET", "/dev/mailbox/changes"),
+        *(
+            (method, path)
+            for method in ("GET", "HEAD")
+            for path in (
+                "/docs",
+                "/gatepost/static/vendor/swagger-ui/{name}",
+                "/dev/mailbox",
+                "/dev/mailbox/messages/{name}",
+                "/dev/mailbox/messages/{name}/html",
+            )
+        ),
+    }
+)
+
+CLASSES = {
+    "public": PUBLIC,
+    "session": SESSION,
+    "operator": OPERATOR,
+    "probe": PROBE,
+    "page": PAGE,
+    "file": FILE,
+    "development": DEVELOPMENT,
+}
+
+
+def endpoints(app: FastAPI) -> list[Endpoint]:
+    """Method and path of every route the application has."""
+    return sorted(set(_endpoints(app.routes)))
+
+
+def classes_of(endpoint: Endpoint) -> list[str]:
+    """The classes an endpoint stands in; there should be exactly one."""
+    return [name for name, members in CLASSES.items() if endpoint in members]
+
+
+def address_of(path: str) -> str:
+    """The path of one thing that does not exist."""
+    return path.replace("{id}", ID).replace("{name}", "gatepost.css")
+
+
+def _endpoints(routes: Sequence[Any]) -> Iterator[Endpoint]:
+    for route in routes:
+        if (included := getattr(route, "original_router", None)) is not None:
+            yield from _endpoints(included.routes)
+        else:
+            yield from ((method, route.path) for method in route.methods)
