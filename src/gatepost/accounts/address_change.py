@@ -1,9 +1,37 @@
-"""Change the address: it counts when the new one is proved; the old one is told, and can undo it."""
+"""Change the address: it counts when the new one is proved; the old one is told, and can undo it.
 
-from gatepost.accounts.account import Account
+Whoever got hold of a session and the password can want another address, and cannot get rid of the way back: the notice
+to the old address is promised in the same transaction, and its link outlives every other change of the account.
+"""
+
+from dataclasses import replace
+
+from sqlalchemy import Connection, bindparam, select
+
+from gatepost.accounts import caps, messages, tokens, wanted_address
+from gatepost.accounts.account import Account, AccountRow, public, take_by_token
 from gatepost.accounts.client import Client
 from gatepost.accounts.gate import Gate
-from gatepost.accounts.sessions import Current
+from gatepost.accounts.limits import Act, admit
+from gatepost.accounts.password_change import prove_password, write_proved
+from gatepost.accounts.sessions import Current, end_all
+from gatepost.accounts.tables import accounts
+from gatepost.accounts.token_mail import promise
+from gatepost.accounts.tokens import Purpose
+from gatepost.errors import N_, BadToken, FieldError, InvalidInput
+from gatepost.events import (
+    AccountRestored,
+    AccountsErased,
+    AddressChanged,
+    AddressChangeRequested,
+    AddressChangeUndone,
+    SignedOut,
+    TokenRefused,
+)
+from gatepost.mail.address import Address, mask_address, parse_address
+from gatepost.outbox.enqueue import enqueue
+
+_STANDING = select(accounts.c.deleted_at, accounts.c.disabled_at).where(accounts.c.id == bindparam("of_account"))
 
 
 async def request_address_change(
@@ -17,33 +45,175 @@ async def request_address_change(
 ) -> None:
     """Promise a link to the new address and a notice with a way to undo it to the old one.
 
-    Where the new address has an account already, nothing goes to it, and the answer is the same.
+    Where somebody proved the new address already, nothing goes to it, and the answer is the same.
 
     Raises:
         WrongPassword, RateLimited: see `prove_password`.
         InvalidInput: it is no address, or the one the account has.
+        NotSignedIn: the session ended meanwhile.
         TryLater: nothing was done, or nobody knows.
     """
-    raise NotImplementedError
+    address = parse_address(email)
+    proved_hash = await prove_password(gate, current, current_password, request_id=request_id, client=client)
+    now_ms = gate.clock.now_ms()
+
+    def work(tx: Connection, account: AccountRow) -> AddressChangeRequested:
+        if address.key == account.address_key:
+            text = N_("This is the address you have already.")
+            raise InvalidInput([FieldError("email", "unchanged", text)])
+        return _promise_links(tx, gate, account, address, request_id, client, now_ms)
+
+    gate.events.emit(await write_proved(gate, current, proved_hash, work, request_id=request_id))
 
 
 async def confirm_address(gate: Gate, *, token: object, request_id: str, client: Client | None = None) -> Account:
-    """Redeem the link sent to the new address: it is the account's from now on.
+    """Redeem the link sent to the new address: it is the account's from now on, and everybody is signed out.
 
     Raises:
         BadToken: every bad token alike; also where the address has an account by now.
         RateLimited, TryLater.
     """
-    raise NotImplementedError
+    await admit(gate, Act.REDEEM, client, request_id=request_id)
+    try:
+        return await _confirm(gate, token, request_id)
+    except BadToken as error:
+        gate.events.emit(TokenRefused(request_id=request_id, purpose=Purpose.ADDRESS_CHANGE, reason=str(error)))
+        raise
 
 
 async def undo_address_change(gate: Gate, *, token: object, request_id: str, client: Client | None = None) -> Account:
     """Redeem the link sent to the old address: it is the account's again, and whoever knew the password is out.
 
-    All sessions end, every token is void, the password counts no more, and a reset message goes to the old address.
+    All sessions end, every token is void that does not undo an earlier change, the password counts no more, and a
+    reset message goes to the old address. An account that was deleted meanwhile is there again.
 
     Raises:
-        BadToken: every bad token alike.
+        BadToken: every bad token alike; also where somebody else proved the old address meanwhile.
         RateLimited, TryLater.
     """
-    raise NotImplementedError
+    await admit(gate, Act.REDEEM, client, request_id=request_id)
+    try:
+        return await _undo(gate, token, request_id)
+    except BadToken as error:
+        gate.events.emit(TokenRefused(request_id=request_id, purpose=Purpose.ADDRESS_UNDO, reason=str(error)))
+        raise
+
+
+def _promise_links(
+    tx: Connection,
+    gate: Gate,
+    account: AccountRow,
+    address: Address,
+    request_id: str,
+    client: Client | None,
+    now_ms: int,
+) -> AddressChangeRequested:
+    """Write two tokens, two messages and the wish, whoever has the new address: only one message may never go out."""
+    skip = "address_taken" if wanted_address.is_taken(tx, address.key) else None
+    withheld = caps.ask(
+        tx, gate, None, {"address_change": skip}, address_key=address.key, client=client, now_ms=now_ms
+    )["address_change"]
+    tokens.void(tx, account.id, Purpose.ADDRESS_CHANGE, now_ms)  # only the newest link works
+
+    def issue(purpose: Purpose, address_key: str, *, void: bool = False) -> bytes:
+        return tokens.issue(
+            tx, gate.keys, purpose, account_id=account.id, address_key=address_key, now_ms=now_ms, void=void
+        )
+
+    confirm = issue(Purpose.ADDRESS_CHANGE, address.key, void=withheld is not None)
+    undo = issue(Purpose.ADDRESS_UNDO, account.address_key)
+    wanted_address.store(tx, account, address, confirm_token=confirm, undo_token=undo, now_ms=now_ms)
+    to_old = messages.addressee(gate.keys, account, account.address_key, request_id, client=client)
+    # No name: with one of their own choice people could write to strangers.
+    to_new = replace(to_old, recipient=address.text, recipient_key=address.key, name=None)
+    link = messages.address_change(to_new, confirm)
+    notice = messages.address_change_notice(to_old, undo, new_address=mask_address(address.text))
+    stored = [
+        enqueue(tx, link, now_ms=now_ms, domain=gate.message_id_domain, skip=withheld),
+        enqueue(tx, notice, now_ms=now_ms, domain=gate.message_id_domain),
+    ]
+    return AddressChangeRequested(
+        request_id=request_id,
+        outcome=withheld or "queued",
+        account_id=str(account.id),
+        recipient=mask_address(address.text),
+        messages=tuple(str(one.id) for one in stored if one.skipped is None),
+    )
+
+
+async def _confirm(gate: Gate, token: object, request_id: str) -> Account:
+    presented = tokens.parse(token)
+    now_ms = gate.clock.now_ms()
+
+    def work(tx: Connection) -> tuple[AccountRow, int, int]:
+        account = take_by_token(tx, presented.id)
+        live = tokens.prove(tx, gate.keys, Purpose.ADDRESS_CHANGE, presented, now_ms)
+        change = wanted_address.by_confirm_token(tx, live.id)
+        if account is None or change is None:
+            raise BadToken("not_found")
+        if (account.address_key, live.address_key) != (change.old_key, change.new_key):
+            raise BadToken("address_changed")
+        changed, erased = wanted_address.give(tx, account, change.new_email, change.new_key, verified_at=now_ms)
+        tokens.void(tx, account.id, tokens.ALL_BUT_UNDO, now_ms, spare=live.id)
+        tokens.use(tx, live, now_ms)
+        wanted_address.close_confirmed(tx, change, now_ms)
+        return changed, erased, end_all(tx, account.id)
+
+    account, erased, ended = await gate.database.write(work)
+    if erased:
+        gate.events.emit(AccountsErased(reason="address_proved", count=erased))
+    recipient = mask_address(account.email)
+    gate.events.emit(AddressChanged(request_id=request_id, account_id=str(account.id), recipient=recipient))
+    _tell_signed_out(gate, account, "address_changed", ended, request_id)
+    return public(account)
+
+
+async def _undo(gate: Gate, token: object, request_id: str) -> Account:
+    presented = tokens.parse(token)
+    now_ms = gate.clock.now_ms()
+
+    def work(tx: Connection) -> tuple[AccountRow, int, int, bool, str]:
+        account = take_by_token(tx, presented.id)
+        live = tokens.prove(tx, gate.keys, Purpose.ADDRESS_UNDO, presented, now_ms)
+        change = wanted_address.by_undo_token(tx, live.id)
+        if account is None or change is None or live.address_key != change.old_key:
+            raise BadToken("not_found")
+        standing = tx.execute(_STANDING, {"of_account": account.id}).one()
+        back = {"verified_at": now_ms, "password_hash": None, "deleted_at": None}
+        restored, erased = wanted_address.give(tx, account, change.old_email, change.old_key, **back)
+        wanted_address.close_undone(tx, change, now_ms, spare=live.id)
+        tokens.use(tx, live, now_ms)
+        ended = end_all(tx, account.id)
+        skip = "disabled" if standing.disabled_at is not None else None
+        reset = promise(
+            tx,
+            gate,
+            Purpose.PASSWORD_RESET,
+            restored,
+            address_key=restored.address_key,
+            skip=skip,
+            now_ms=now_ms,
+            request_id=request_id,
+        )
+        return restored, erased, ended, standing.deleted_at is not None, str(reset.id)
+
+    account, erased, ended, was_deleted, reset = await gate.database.write(work)
+    if erased:
+        gate.events.emit(AccountsErased(reason="address_proved", count=erased))
+    if was_deleted:
+        gate.events.emit(AccountRestored(request_id=request_id, account_id=str(account.id)))
+    gate.events.emit(
+        AddressChangeUndone(
+            request_id=request_id,
+            account_id=str(account.id),
+            recipient=mask_address(account.email),
+            messages=(reset,),
+        )
+    )
+    _tell_signed_out(gate, account, "address_change_undone", ended, request_id)
+    return public(account)
+
+
+def _tell_signed_out(gate: Gate, account: AccountRow, reason: str, ended: int, request_id: str) -> None:
+    if ended:
+        gate.events.emit(SignedOut(request_id=request_id, account_id=str(account.id), reason=reason, count=ended))
