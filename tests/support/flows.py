@@ -6,11 +6,14 @@ from typing import Any
 from sqlalchemy import select, update
 
 from gatepost.accounts.account import Account
+from gatepost.accounts.client import Client
 from gatepost.accounts.gate import Gate
 from gatepost.accounts.messages import Links
 from gatepost.accounts.password_reset import request_reset, reset_password
 from gatepost.accounts.registration import register
-from gatepost.accounts.tables import accounts, candidates, idempotency_keys, tokens
+from gatepost.accounts.sessions import Current, find_session, sign_out
+from gatepost.accounts.sign_in import SignedIn, sign_in
+from gatepost.accounts.tables import accounts, candidates, idempotency_keys, sessions, tokens
 from gatepost.accounts.verification import ChoosePassword, request_verification, verify
 from gatepost.outbox.claim import Claimed, claim
 from gatepost.outbox.lifecycle import State
@@ -69,6 +72,30 @@ class Flows:
     async def reset(self, token: object, password: str = "another good password") -> None:
         ISSUED.note("password", password)
         await reset_password(self.gate, token=token, password=password, request_id="request-5")
+
+    async def sign_in(
+        self,
+        email: str = ADDRESS,
+        password: str = PASSWORD,
+        *,
+        client: Client | None = None,
+        replaces: object = None,
+    ) -> SignedIn:
+        ISSUED.note("password", password)
+        entered = await sign_in(
+            self.gate, email=email, password=password, request_id="request-6", client=client, replaces=replaces
+        )
+        ISSUED.note("session", entered.token)
+        return entered
+
+    async def find(self, token: object) -> Current:
+        return await find_session(self.gate, token)
+
+    async def sign_out(self, token: object) -> None:
+        await sign_out(self.gate, token, request_id="request-7")
+
+    async def sessions(self) -> list[dict[str, Any]]:
+        return await self.rows(sessions)
 
     async def rows(self, table: Any) -> list[dict[str, Any]]:
         """Every row of a table, oldest first."""

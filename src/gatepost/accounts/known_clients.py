@@ -24,7 +24,7 @@ _OLD = (
     select(known_clients.c.account_id, known_clients.c.client)
     .where(known_clients.c.seen_at < bindparam("kept_since"))
     .order_by(known_clients.c.seen_at)  # by its index: PostgreSQL guesses that a third is old, and reads the table
-    .limit(PRUNE_BATCH)
+    .limit(bindparam("at_most"))
     .with_for_update(skip_locked=True)
 )
 _FORGET = delete(known_clients).where(
@@ -52,7 +52,7 @@ def remember(tx: Connection, keys: Keys, account_id: uuid.UUID, client: Client |
 
 def prune_known_clients(tx: Connection, now_ms: int) -> int:
     """Delete up to PRUNE_BATCH places nobody came from for KEPT_S; returns how many."""
-    old = tx.execute(_OLD, {"kept_since": now_ms - KEPT_S * 1000}).all()
+    old = tx.execute(_OLD, {"kept_since": now_ms - KEPT_S * 1000, "at_most": PRUNE_BATCH}).all()
     if old:
         tx.execute(_FORGET, [{"of_account": account_id, "of_client": client} for account_id, client in old])
     return len(old)

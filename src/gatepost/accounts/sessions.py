@@ -86,7 +86,7 @@ _OVER = (
     select(sessions.c.id)
     .where(sessions.c.expires_at <= bindparam("now_ms"))
     .order_by(sessions.c.expires_at)  # by its index: PostgreSQL guesses that a third is over, and reads the table
-    .limit(PRUNE_BATCH)
+    .limit(bindparam("at_most"))
 )
 _PRUNE = delete(sessions).where(in_batch(sessions.c.id, _OVER))
 
@@ -192,7 +192,7 @@ def prune_sessions(tx: Connection, now_ms: int) -> int:
 
     Those that are only idle follow when they are too old: nobody is signed in with them until then either.
     """
-    return tx.execute(_PRUNE, {"now_ms": now_ms}).rowcount
+    return tx.execute(_PRUNE, {"now_ms": now_ms, "at_most": PRUNE_BATCH}).rowcount
 
 
 def end_by_digest(tx: Connection, digest: bytes) -> uuid.UUID | None:
