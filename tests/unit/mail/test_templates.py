@@ -10,6 +10,7 @@ from gatepost.errors import TemplateError
 from gatepost.mail.templates import PACKAGED, Templates
 
 MESSAGES = (
+    "account_deleted",
     "account_exists",
     "address_change",
     "address_change_notice",
@@ -30,6 +31,7 @@ VALUES = {
     "when": "2026-05-03 14:02 UTC",
     "where": "203.0.113.0/24",
     "new_address": "a***@example.org",
+    "until": "2026-05-17 14:02 UTC",
     "product_name": "Acme",
     "public_url": "https://acme.example",
     "reset_url": "https://acme.example/reset",
