@@ -71,7 +71,7 @@ def run(quick: bool, kind: Kind) -> Result:
         for name, one in by_name.items():
             aim = None if name == _FLOOR else Aim("≤", 0.05)
             reach = Figure.of(f"{name}, {mode}: interval reaches from 0.5", "", [one.furthest])
-            off = Figure.of(f"{name}, {mode}: |ratio of medians − 1|", "", [abs(one.median_ratio - 1)])
+            off = Figure.of(f"{name}, {mode}: ratio of the medians is off 1 by", "", [abs(one.median_ratio - 1)])
             judged += [(reach, aim), (off, aim)]
     return Result("timing", TITLE, figures, judged, _notes(count))
 
