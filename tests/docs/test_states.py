@@ -2,7 +2,7 @@
 
 import ast
 
-from gatepost.accounts.throttle import Wish
+from gatepost.accounts.caps import Wish
 from gatepost.mail.draft import IfUnknown
 from gatepost.outbox.actions import BY_OPERATOR
 from gatepost.outbox.lifecycle import BIRTHS, MOVES, State

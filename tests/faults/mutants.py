@@ -145,8 +145,8 @@ MUTANTS = (
         "dedupe off",
         (
             Change(
-                "accounts/throttle.py",
-                "    return Wish.WAITING if young or on_its_way(before) else Wish.GRANTED\n",
+                "accounts/caps.py",
+                "    return Wish.WAITING if young or on_its_way(last) else Wish.GRANTED\n",
                 "    return Wish.GRANTED\n",
             ),
         ),

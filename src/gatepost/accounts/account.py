@@ -27,6 +27,8 @@ class AccountRow(Account):
     """An account as the flows see it."""
 
     address_key: str
+    disabled_at: int | None = None
+    deleted_at: int | None = None
 
 
 COLUMNS = [accounts.c[name] for name in AccountRow.__dataclass_fields__]

@@ -78,14 +78,18 @@ def spend(tx: Connection, key: bytes, allowance: Allowance, now_ms: int, *, time
     Returns:
         0: it was spent. Else nothing was, and there will be enough in so many milliseconds.
     """
+    if spends(tx, key, allowance, now_ms, times=times):
+        return 0
+    spent = tx.execute(_READ, {"of_key": key}).scalar_one()
+    return max(1, int(spent) + times * allowance.each_ms - now_ms - allowance.window_ms)
+
+
+def spends(tx: Connection, key: bytes, allowance: Allowance, now_ms: int, *, times: int = 1) -> bool:
+    """As `spend`, for whoever need not know when there will be enough: one statement, whatever comes of it."""
     cost, full = times * allowance.each_ms, now_ms + allowance.window_ms
     values = {"key": key, "spent_until": now_ms + cost, "now_ms": now_ms, "cost": cost, "full": full}
     spent = tx.execute(_spend(tx.dialect.name), values).scalar_one_or_none()
-    if spent is not None and spent <= full:
-        return 0
-    if spent is None:
-        spent = tx.execute(_READ, {"of_key": key}).scalar_one()
-    return max(1, int(spent) + cost - full)
+    return spent is not None and spent <= full
 
 
 def is_spent(connection: Connection, key: bytes, allowance: Allowance, now_ms: int) -> bool:

@@ -9,6 +9,8 @@ from urllib.parse import urlsplit
 from sqlalchemy import Connection
 
 from gatepost.accounts.account import DEFAULT_LOCALE, AccountRow
+from gatepost.accounts.client import Client
+from gatepost.accounts.client_key import client_key
 from gatepost.accounts.keys import Keys
 from gatepost.accounts.tokens import Purpose, renew
 from gatepost.mail.draft import Draft, IfUnknown, Priority
@@ -32,7 +34,8 @@ _PURPOSES = {
 class To:
     """Whom a message goes to, and what caused it. `recipient` is None for an address nobody has an account for.
 
-    `where` is the network it was caused from, roughly; empty where nobody knows.
+    `where` is the network it was caused from, roughly; empty where nobody knows. `client` is the keyed hash of who
+    caused it, where a stranger can.
     """
 
     recipient: str | None
@@ -42,16 +45,25 @@ class To:
     locale: str
     request_id: str
     where: str = ""
+    client: bytes | None = None
 
 
 def addressee(
-    keys: Keys, account: AccountRow | None, address_key: str, request_id: str, *, with_name: bool = True
+    keys: Keys,
+    account: AccountRow | None,
+    address_key: str,
+    request_id: str,
+    *,
+    with_name: bool = True,
+    client: Client | None = None,
 ) -> To:
     """Whom a message about this address goes to; without an account only the keyed hash of the address is written."""
+    where, caused_by = ("", None) if client is None else (client.network, client_key(keys, client))
     if account is None:
-        return To(None, keys.hidden_address(address_key), None, None, DEFAULT_LOCALE, request_id)
+        hidden = keys.hidden_address(address_key)
+        return To(None, hidden, None, None, DEFAULT_LOCALE, request_id, where, caused_by)
     name = account.name if with_name else None
-    return To(account.email, account.address_key, account.id, name, account.locale, request_id)
+    return To(account.email, account.address_key, account.id, name, account.locale, request_id, where, caused_by)
 
 
 def verification(to: To, token_id: bytes) -> Draft:
@@ -121,6 +133,7 @@ def _draft(
         account_id=to.account_id,
         token_id=token_id,
         request_id=to.request_id,
+        client=to.client,
         priority=priority,
         expires_in_s=expires_in_s,
         if_unknown=if_unknown,

@@ -1,19 +1,40 @@
 """Reset a password: the mailed link proves the address and sets the password."""
 
+from dataclasses import dataclass
+
 from sqlalchemy import Connection
 
-from gatepost.accounts import messages, tokens
+from gatepost.accounts import caps, messages, tokens
 from gatepost.accounts.account import AccountRow, take_by_key
 from gatepost.accounts.client import Client
 from gatepost.accounts.gate import Gate
-from gatepost.accounts.throttle import waiting
+from gatepost.accounts.known_clients import remember
+from gatepost.accounts.limits import Act, admit, forget_guesses
+from gatepost.accounts.sessions import end_all
 from gatepost.accounts.token_mail import promise
 from gatepost.accounts.tokens import Purpose
 from gatepost.accounts.verification import accept_proof, hash_new_password, redeemable, waiting_candidates
 from gatepost.errors import BadToken
-from gatepost.events import AddressVerified, PasswordResetRequested, PasswordWasReset, TokenRefused
+from gatepost.events import (
+    AccountRestored,
+    AddressVerified,
+    PasswordResetRequested,
+    PasswordWasReset,
+    SignedOut,
+    TokenRefused,
+)
 from gatepost.mail.address import mask_address, parse_address
 from gatepost.outbox.enqueue import Enqueued, enqueue
+
+
+@dataclass(frozen=True)
+class _Done:
+    """What a reset found and wrote. `ended`: how many sessions."""
+
+    before: AccountRow
+    after: AccountRow
+    notice: Enqueued
+    ended: int
 
 
 async def request_reset(
@@ -23,14 +44,18 @@ async def request_reset(
 
     Raises:
         InvalidInput: it is no address.
+        RateLimited, ChallengeFailed: see `admit`.
         TryLater: nothing was done, or nobody knows.
     """
     address = parse_address(email)
+    await admit(gate, Act.REQUEST_RESET, client, request_id=request_id, challenge=challenge)
     now_ms = gate.clock.now_ms()
 
     def work(tx: Connection) -> PasswordResetRequested:
         account = take_by_key(tx, address.key)
-        skip = "no_account" if account is None else waiting(tx, account.id, "password_reset", now_ms).reason
+        wanted = {"password_reset": _why_not(account)}
+        asked = caps.ask(tx, gate, account, wanted, address_key=address.key, client=client, now_ms=now_ms)
+        skip = asked["password_reset"]
         # Only the newest link works. In every branch, so that each costs the same: where none goes out, of nobody.
         tokens.void(tx, account.id if account and skip is None else None, Purpose.PASSWORD_RESET, now_ms)
         stored = promise(
@@ -42,6 +67,7 @@ async def request_reset(
             skip=skip,
             now_ms=now_ms,
             request_id=request_id,
+            client=client,
         )
         return PasswordResetRequested(
             request_id=request_id,
@@ -57,37 +83,63 @@ async def request_reset(
 async def reset_password(
     gate: Gate, *, token: object, password: str, request_id: str, client: Client | None = None
 ) -> None:
-    """Redeem a reset token: the new password counts, every other open token is void, the owner is told.
+    """Redeem a reset token: the new password counts, everything that was open is void, and the owner is told.
+
+    Every session ends, every other token is void, and a deleted account is there again. The client is one the owner
+    was at, and the address has all its guesses: nobody's guesses shut its owner out any more.
 
     Raises:
         BadToken: every bad token alike.
         InvalidInput: the new password does not pass.
+        RateLimited: see `admit`.
         TryLater: nothing was done, or nobody knows.
     """
     try:
-        await _reset(gate, token, password, request_id)
+        done = await _reset(gate, token, password, request_id, client)
     except BadToken as error:
         gate.events.emit(TokenRefused(request_id=request_id, purpose=Purpose.PASSWORD_RESET, reason=str(error)))
         raise
+    _tell(gate, done, request_id)
 
 
-async def _reset(gate: Gate, token: object, password: str, request_id: str) -> None:
+async def _reset(gate: Gate, token: object, password: str, request_id: str, client: Client | None) -> _Done:
     presented = tokens.parse(token)
+    await admit(gate, Act.REDEEM, client, request_id=request_id)
     password_hash = await hash_new_password(gate, password, Purpose.PASSWORD_RESET, presented)
     now_ms = gate.clock.now_ms()
 
-    def work(tx: Connection) -> tuple[AccountRow, AccountRow, Enqueued]:
+    def work(tx: Connection) -> _Done:
         live, before = redeemable(tx, gate, Purpose.PASSWORD_RESET, presented, now_ms)
         tokens.void(tx, before.id, tokens.ALL_BUT_UNDO, now_ms, spare=live.id)
         tokens.use(tx, live, now_ms)
         # The link came by mail, so it proves the address as well.
-        after = accept_proof(tx, gate, before, password_hash, waiting_candidates(tx, before.id), request_id)
-        to = messages.addressee(gate.keys, after, after.address_key, request_id)
+        waited = waiting_candidates(tx, before.id)
+        after = accept_proof(tx, gate, before, password_hash, waited, request_id, restores=True)
+        ended = end_all(tx, after.id)
+        remember(tx, gate.keys, after.id, client, now_ms)
+        forget_guesses(tx, gate, after.address_key)
+        to = messages.addressee(gate.keys, after, after.address_key, request_id, client=client)
         notice = enqueue(tx, messages.password_changed(to), now_ms=now_ms, domain=gate.message_id_domain)
-        return before, after, notice
+        return _Done(before, after, notice, ended)
 
-    before, after, notice = await gate.database.write(work)
-    if before.verified_at is None:
-        gate.events.emit(AddressVerified(request_id=request_id, account_id=str(after.id)))
-    told = PasswordWasReset(request_id=request_id, account_id=str(after.id), messages=(str(notice.id),))
-    gate.events.emit(told)
+    return await gate.database.write(work)
+
+
+def _tell(gate: Gate, done: _Done, request_id: str) -> None:
+    account_id = str(done.after.id)
+    if done.before.verified_at is None:
+        gate.events.emit(AddressVerified(request_id=request_id, account_id=account_id))
+    if done.before.deleted_at is not None:
+        gate.events.emit(AccountRestored(request_id=request_id, account_id=account_id))
+    told = (str(done.notice.id),)
+    gate.events.emit(PasswordWasReset(request_id=request_id, account_id=account_id, messages=told))
+    if done.ended:
+        gate.events.emit(
+            SignedOut(request_id=request_id, account_id=account_id, reason="password_reset", count=done.ended)
+        )
+
+
+def _why_not(account: AccountRow | None) -> str | None:
+    if account is None:
+        return "no_account"
+    return None if account.disabled_at is None else "disabled"

@@ -12,13 +12,13 @@ from typing import Any
 from sqlalchemy import Connection, delete, insert, select
 from sqlalchemy.sql.dml import ReturningInsert
 
-from gatepost.accounts import idempotency, messages, tokens
+from gatepost.accounts import caps, idempotency, messages, tokens
 from gatepost.accounts.account import COLUMNS, Account, AccountRow, as_account, public
 from gatepost.accounts.applicant import Applicant, check
 from gatepost.accounts.client import Client
 from gatepost.accounts.gate import Gate
+from gatepost.accounts.limits import Act, admit
 from gatepost.accounts.tables import accounts, candidates
-from gatepost.accounts.throttle import Wish, told_today, waiting
 from gatepost.database.batch import in_batch
 from gatepost.database.columns import new_row_id
 from gatepost.database.upsert import insert_or
@@ -47,6 +47,7 @@ class _Registration:
     applicant: Applicant
     password_hash: str
     request_id: str
+    client: Client | None
     now_ms: int
 
 
@@ -107,9 +108,10 @@ async def register(
             return _repeat(gate, first, email, request_id)
     language = preferred_locale if locale is None else locale
     applicant = check(email, password, name, language, policy=gate.password_policy)
+    await admit(gate, Act.REGISTER, client, request_id=request_id, challenge=challenge)
     # Hashed for a taken address too, so that the time it takes tells nothing.
     password_hash = await gate.passwords.hash(password)
-    asked = _Registration(applicant, password_hash, request_id, gate.clock.now_ms())
+    asked = _Registration(applicant, password_hash, request_id, client, gate.clock.now_ms())
     try:
         done = await gate.database.write(lambda tx: _register(tx, gate, asked, request))
     except AddressTaken:
@@ -206,10 +208,11 @@ def _promise(
 ) -> list[Enqueued]:
     """Write the token and the messages: the one that answers the registration, and the welcome."""
     now_ms = asked.now_ms
-    if standing is Standing.TAKEN:
-        wish = told_today(tx, account.id, now_ms)
-    else:
-        wish = waiting(tx, account.id, "verification", now_ms)
+    template = "account_exists" if standing is Standing.TAKEN else "verification"
+    wanted = {template: _why_not(account)}
+    if gate.welcome == "at_registration":
+        wanted["welcome"] = None if standing is Standing.CREATED else "already_welcomed"
+    skips = caps.ask(tx, gate, account, wanted, address_key=account.address_key, client=asked.client, now_ms=now_ms)
     token_id = tokens.issue(
         tx,
         gate.keys,
@@ -217,23 +220,23 @@ def _promise(
         account_id=account.id,
         address_key=account.address_key,
         now_ms=now_ms,
-        void=standing is Standing.TAKEN or wish is not Wish.GRANTED,
+        void=standing is Standing.TAKEN or skips[template] is not None,
     )
-    to = messages.To(
-        recipient=account.email,
-        recipient_key=account.address_key,
-        account_id=account.id,
-        # Only the first registration's own name: a later one may come from a stranger.
-        name=account.name if standing is not Standing.WAITING else None,
-        locale=account.locale,
-        request_id=asked.request_id,
+    # Only the first registration's own name: a later one may come from a stranger.
+    with_name = standing is not Standing.WAITING
+    to = messages.addressee(
+        gate.keys, account, account.address_key, asked.request_id, with_name=with_name, client=asked.client
     )
-    draft = messages.account_exists(to) if standing is Standing.TAKEN else messages.verification(to, token_id)
-    promised = [enqueue(tx, draft, now_ms=now_ms, domain=gate.message_id_domain, skip=wish.reason)]
-    if gate.welcome == "at_registration":
-        skip = None if standing is Standing.CREATED else "already_welcomed"
-        promised.append(enqueue(tx, messages.welcome(to), now_ms=now_ms, domain=gate.message_id_domain, skip=skip))
-    return promised
+    drafts = [messages.account_exists(to) if standing is Standing.TAKEN else messages.verification(to, token_id)]
+    if "welcome" in wanted:
+        drafts.append(messages.welcome(to))
+    return [
+        enqueue(tx, draft, now_ms=now_ms, domain=gate.message_id_domain, skip=skips[draft.template]) for draft in drafts
+    ]
+
+
+def _why_not(account: AccountRow) -> str | None:
+    return None if account.disabled_at is None else "disabled"
 
 
 def _shown(gate: Gate, account: AccountRow) -> Account | None:

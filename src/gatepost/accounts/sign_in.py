@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from sqlalchemy import Connection, RowMapping, bindparam, select, update
 
 from gatepost import events
+from gatepost.accounts import caps
 from gatepost.accounts.account import COLUMNS, Account, as_account, public
 from gatepost.accounts.client import Client
 from gatepost.accounts.gate import Gate
@@ -18,7 +19,6 @@ from gatepost.accounts.limits import admit_sign_in, forget_guesses
 from gatepost.accounts.passwords import password_problem
 from gatepost.accounts.sessions import Session, begin_session, end_presented
 from gatepost.accounts.tables import accounts
-from gatepost.accounts.throttle import waiting
 from gatepost.accounts.token_mail import promise
 from gatepost.accounts.tokens import Purpose
 from gatepost.errors import HashingBusy, InvalidInput, SignInFailed
@@ -181,8 +181,10 @@ def _refusal(row: RowMapping | None, seen: _Seen, *, fits: bool, guesses_left: b
 def _refuse(tx: Connection, gate: Gate, one: _Try, waits: RowMapping | None) -> tuple[str, ...]:
     """Write the rows of a failure; `waits` is the account that waits for its proof, and gets another message."""
     account = None if waits is None else as_account(waits)
-    wish = waiting(tx, account.id if account else _NOBODY, "verification", one.now_ms)
-    skip = wish.reason if account else "sign_in_failed"
+    skip = None if account else "sign_in_failed"
+    wanted = {"verification": skip}
+    asked = caps.ask(tx, gate, account, wanted, address_key=one.key, client=one.client, now_ms=one.now_ms)
+    skip = asked["verification"]
     stored = promise(
         tx,
         gate,
@@ -192,5 +194,6 @@ def _refuse(tx: Connection, gate: Gate, one: _Try, waits: RowMapping | None) -> 
         skip=skip,
         now_ms=one.now_ms,
         request_id=one.request_id,
+        client=one.client,
     )
     return () if skip else (str(stored.id),)

@@ -6,6 +6,7 @@ from sqlalchemy import Connection
 
 from gatepost.accounts import messages, tokens
 from gatepost.accounts.account import AccountRow
+from gatepost.accounts.client import Client
 from gatepost.accounts.gate import Gate
 from gatepost.accounts.tokens import Purpose
 from gatepost.mail.draft import Draft
@@ -27,8 +28,9 @@ def promise(
     skip: str | None,
     now_ms: int,
     request_id: str,
+    client: Client | None = None,
 ) -> Enqueued:
-    """Write one token and one message.
+    """Write one token and one message. Whether it may go out is asked before; see caps.py.
 
     Args:
         tx: the transaction.
@@ -39,6 +41,7 @@ def promise(
         skip: why nothing goes out; the token is void then and the message cancelled.
         now_ms: wall time in milliseconds.
         request_id: the request that asked for it.
+        client: who asked; the message says from where, roughly.
     """
     token_id = tokens.issue(
         tx,
@@ -51,5 +54,5 @@ def promise(
     )
     # An account that nobody has proved may carry a stranger's name.
     proved = account is not None and account.verified_at is not None
-    to = messages.addressee(gate.keys, account, address_key, request_id, with_name=proved)
+    to = messages.addressee(gate.keys, account, address_key, request_id, with_name=proved, client=client)
     return enqueue(tx, _DRAFTS[purpose](to, token_id), now_ms=now_ms, domain=gate.message_id_domain, skip=skip)

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, bindparam, delete, select, update
 
-from gatepost.accounts import messages, tokens
+from gatepost.accounts import caps, messages, tokens
 from gatepost.accounts.account import COLUMNS, Account, AccountRow, as_account, public, take_by_key, take_by_token
 from gatepost.accounts.client import Client
 from gatepost.accounts.gate import Gate
+from gatepost.accounts.limits import Act, admit
 from gatepost.accounts.tables import accounts, candidates
-from gatepost.accounts.throttle import waiting
 from gatepost.accounts.token_mail import promise
 from gatepost.accounts.tokens import Purpose
 from gatepost.errors import BadToken, InvalidInput
@@ -46,10 +46,11 @@ async def verify(
     Raises:
         BadToken: every bad token alike.
         InvalidInput: the new password does not pass.
+        RateLimited: see `admit`.
         TryLater: nothing was done, or nobody knows.
     """
     try:
-        return await _verify(gate, token, password, request_id)
+        return await _verify(gate, token, password, request_id, client)
     except BadToken as error:
         gate.events.emit(TokenRefused(request_id=request_id, purpose=Purpose.VERIFICATION, reason=str(error)))
         raise
@@ -62,14 +63,18 @@ async def request_verification(
 
     Raises:
         InvalidInput: it is no address.
+        RateLimited, ChallengeFailed: see `admit`.
         TryLater: nothing was done, or nobody knows.
     """
     address = parse_address(email)
+    await admit(gate, Act.REQUEST_VERIFICATION, client, request_id=request_id, challenge=challenge)
     now_ms = gate.clock.now_ms()
 
     def work(tx: Connection) -> VerificationRequested:
         account = take_by_key(tx, address.key)
-        skip = _why_not(tx, account, now_ms)
+        wanted = {"verification": _why_not(account)}
+        asked = caps.ask(tx, gate, account, wanted, address_key=address.key, client=client, now_ms=now_ms)
+        skip = asked["verification"]
         stored = promise(
             tx,
             gate,
@@ -79,6 +84,7 @@ async def request_verification(
             skip=skip,
             now_ms=now_ms,
             request_id=request_id,
+            client=client,
         )
         return VerificationRequested(
             request_id=request_id,
@@ -116,12 +122,14 @@ def redeemable(
     """Take the account a token was mailed for, then prove the token: of many calls at once one goes on.
 
     Raises:
-        BadToken: the token is bad, or the account's address is no longer the one it was mailed to.
+        BadToken: the token is bad, the account's address is no longer the one it was mailed to, or it is disabled.
     """
     account = take_by_token(tx, presented.id)
     live = tokens.prove(tx, gate.keys, purpose, presented, now_ms)
     if account is None or account.address_key != live.address_key:
         raise BadToken("address_changed")
+    if account.disabled_at is not None:
+        raise BadToken("disabled")
     return live, account
 
 
@@ -136,11 +144,21 @@ def waiting_candidates(tx: Connection, account_id: uuid.UUID) -> list[Candidate]
 
 
 def accept_proof(
-    tx: Connection, gate: Gate, account: AccountRow, password_hash: str, waited: list[Candidate], request_id: str
+    tx: Connection,
+    gate: Gate,
+    account: AccountRow,
+    password_hash: str,
+    waited: list[Candidate],
+    request_id: str,
+    *,
+    restores: bool = False,
 ) -> AccountRow:
-    """Write that the address is proved and what the account's password is; nothing of the candidates remains."""
+    """Write that the address is proved and what the account's password is; nothing of the candidates remains.
+
+    `restores`: a deleted account is there again.
+    """
     now_ms = gate.clock.now_ms()
-    changes: dict[str, object] = {"password_hash": password_hash}
+    changes: dict[str, object] = {"password_hash": password_hash} | ({"deleted_at": None} if restores else {})
     if account.verified_at is None:
         changes["verified_at"] = now_ms
         # A name only where all that waited agree on it: one of them may be a stranger's.
@@ -155,8 +173,11 @@ def accept_proof(
     return proved
 
 
-async def _verify(gate: Gate, token: object, password: str | None, request_id: str) -> Account | ChoosePassword:
+async def _verify(
+    gate: Gate, token: object, password: str | None, request_id: str, client: Client | None
+) -> Account | ChoosePassword:
     presented = tokens.parse(token)
+    await admit(gate, Act.REDEEM, client, request_id=request_id)
     chosen = None if password is None else await hash_new_password(gate, password, Purpose.VERIFICATION, presented)
     now_ms = gate.clock.now_ms()
 
@@ -177,9 +198,9 @@ async def _verify(gate: Gate, token: object, password: str | None, request_id: s
     return public(proved)
 
 
-def _why_not(tx: Connection, account: AccountRow | None, now_ms: int) -> str | None:
+def _why_not(account: AccountRow | None) -> str | None:
     if account is None:
         return "no_account"
-    if account.verified_at is not None:
-        return "already_verified"
-    return waiting(tx, account.id, "verification", now_ms).reason
+    if account.disabled_at is not None:
+        return "disabled"
+    return None if account.verified_at is None else "already_verified"

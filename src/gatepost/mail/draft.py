@@ -42,6 +42,7 @@ class Draft:
         if_unknown: see IfUnknown.
         recipient_key: the recipient's address key, made from it when empty; a keyed hash where `recipient` is None.
         token_id: the token whose link Gatepost's own message carries; no host's business.
+        client: keyed hash of whose request caused it, where strangers can; no host's business.
 
     Raises:
         InvalidInput: the recipient is no address.
@@ -59,6 +60,7 @@ class Draft:
     if_unknown: IfUnknown = IfUnknown.AGAIN
     recipient_key: str = ""
     token_id: bytes | None = None
+    client: bytes | None = None
 
     def __post_init__(self) -> None:
         if not 1 <= self.expires_in_s <= MAX_EXPIRES_IN_S:

@@ -18,7 +18,7 @@ from sqlalchemy import (
 from gatepost.audit.trail import Deed, done_to
 from gatepost.outbox.lifecycle import UNACCEPTED, State
 from gatepost.outbox.stretch import stretch
-from gatepost.outbox.tables import WAS_MEANT_TO_GO_OUT, attempts, messages
+from gatepost.outbox.tables import attempts, messages
 
 MAX_PAGE = 200
 
@@ -82,17 +82,6 @@ _RESENT_AS = (
     .limit(MAX_PAGE)
 )
 _NOTHING = literal_column("''", Text)
-# Made once: every registration asks it.
-_LATEST = (
-    select(messages.c.state, messages.c.created_at, messages.c.due_at)
-    .where(
-        messages.c.account_id == bindparam("of_account"),
-        messages.c.template == bindparam("of_template"),
-        WAS_MEANT_TO_GO_OUT,
-    )
-    .order_by(messages.c.created_at.desc())
-    .limit(1)
-)
 
 
 def page(
@@ -158,14 +147,8 @@ def find_row(connection: Connection, message_id: uuid.UUID) -> MessageRow | None
     return None if row is None else MessageRow(**row._mapping)
 
 
-def latest(connection: Connection, account_id: uuid.UUID, template: str) -> RowMapping | None:
-    """The newest message of one kind to one account that was meant to go out: `state`, `created_at`, `due_at`."""
-    wanted = {"of_account": account_id, "of_template": template}
-    return connection.execute(_LATEST, wanted).mappings().one_or_none()
-
-
 def on_its_way(row: RowMapping) -> bool:
-    """Whether the message (of `latest`) is not accepted yet and may still become so."""
+    """Whether a message (its `state` and `due_at`) is not accepted yet and may still become so."""
     return row["state"] in UNACCEPTED or (row["state"] == State.UNKNOWN and row["due_at"] is not None)
 
 

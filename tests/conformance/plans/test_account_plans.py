@@ -13,7 +13,6 @@ from gatepost.accounts.keys import Keys
 from gatepost.accounts.password_policy import PasswordPolicy
 from gatepost.accounts.passwords import Passwords
 from gatepost.accounts.registration import prune_candidates
-from gatepost.accounts.throttle import told_today, waiting
 from gatepost.accounts.tokens import Purpose, prune_tokens
 from gatepost.database.connection import Database
 from gatepost.delivery.chores import Chore
@@ -110,18 +109,6 @@ def test_a_token_nobody_made_costs_one_look(settled: Filled, gate: Gate) -> None
             await _flows(gate, database).verify("A" * tokens.TEXT_LENGTH)
 
     settled.examine(act).assert_searched(steps=100, pages=10)
-
-
-def test_how_often_somebody_was_written_to_is_looked_up(settled: Filled) -> None:
-    """The throttles read the newest message of one kind, also of an account that a stranger flooded."""
-
-    def work(tx: Connection) -> None:
-        for number in (VERIFIED, FLOODED):
-            for template in ("verification", "password_reset"):
-                waiting(tx, account_id(number), template, NOW_MS)
-            told_today(tx, account_id(number), NOW_MS)
-
-    settled.examine_work(work).assert_searched(steps=200, pages=20)
 
 
 @pytest.mark.parametrize("after_days", [0, 8], ids=["something to prune", "everything old"])
