@@ -6,7 +6,6 @@ import base64
 import hashlib
 import inspect
 import secrets
-import uuid
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
@@ -25,6 +24,7 @@ from gatepost.errors import BadToken
 from gatepost.events import Event, TokenRefused
 from tests.support.clock import MovableClock
 from tests.support.flows import ADDRESS, Flows
+from tests.support.minting import mint, proved
 from tests.support.traces import traces
 
 MINUTE_S = 60
@@ -39,32 +39,15 @@ def everywhere(processes: list[Database], flows: Flows) -> list[Flows]:
     return [Flows(replace(flows.gate, database=database)) for database in processes]
 
 
-async def mint(gate: Gate, purpose: Purpose, account_id: uuid.UUID, address_key: str = ADDRESS) -> str:
-    """Issue a token and mail it, for any purpose."""
-
-    def work(tx: Connection) -> str:
-        now_ms = gate.clock.now_ms()
-        token_id = tokens.issue(tx, gate.keys, purpose, account_id=account_id, address_key=address_key, now_ms=now_ms)
-        return tokens.renew(tx, gate.keys, purpose, [token_id], now_ms)[token_id]
-
-    return await gate.database.write(work)
-
-
-async def proved(gate: Gate, purpose: Purpose, token: str) -> tokens.Live:
-    """What the token is good for now."""
-    now_ms = gate.clock.now_ms()
-    return await gate.database.read(
-        lambda connection: tokens.prove(connection, gate.keys, purpose, tokens.parse(token), now_ms)
-    )
-
-
 async def test_s26_a_token_says_nothing_about_whom_it_is_for(flows: Flows) -> None:
     """Its 48 bytes hold neither the account's id nor its address, nor a plain hash of either."""
     account_id = await flows.registered_and_verified()
     about = [account_id.bytes, account_id.hex.encode(), str(account_id).encode(), ADDRESS.encode(), b"mira", b"Mira"]
     hashes = [hashlib.new(name, one).digest()[:8] for name in ("md5", "sha1", "sha256") for one in about]
     for purpose in Purpose:
-        first, second = [base64.urlsafe_b64decode(await mint(flows.gate, purpose, account_id)) for _ in range(2)]
+        first, second = [
+            base64.urlsafe_b64decode(await mint(flows.gate, purpose, account_id, ADDRESS)) for _ in range(2)
+        ]
         assert [] == [one for one in [*about, *hashes] if one in first]
         assert first[:4] != second[:4]
 
@@ -75,7 +58,7 @@ async def test_s27_a_dump_of_the_database_gives_no_token_that_works(flows: Flows
     clock.move(LATER_S)
     await flows.request_reset()
     live = {"reset": (await flows.deliver())["password_reset"]}
-    live |= {purpose: await mint(flows.gate, purpose, account_id) for purpose in Purpose}
+    live |= {purpose: await mint(flows.gate, purpose, account_id, ADDRESS) for purpose in Purpose}
     macs = [base64.urlsafe_b64decode(token)[tokens.ID_BYTES :] for token in live.values()]
     texts = [part for token in live.values() for part in (token, token[22:], token[:21])]
     key = "a secret of the tests, long enough to be one"
@@ -99,7 +82,7 @@ async def test_s27_a_dump_of_the_database_gives_no_token_that_works(flows: Flows
 async def test_s28_a_token_is_looked_up_by_its_id_alone(flows: Flows) -> None:
     """The database, whose indexes take their time, never sees the secret half."""
     account_id = await flows.registered_and_verified()
-    presented = tokens.parse(await mint(flows.gate, Purpose.VERIFICATION, account_id))
+    presented = tokens.parse(await mint(flows.gate, Purpose.VERIFICATION, account_id, ADDRESS))
     asked: list[bytes] = []
 
     def query(connection: Connection) -> None:
@@ -133,7 +116,7 @@ def test_s28_the_mac_is_compared_in_constant_time() -> None:
 async def test_s29_a_token_is_good_for_nothing_but_its_purpose(flows: Flows, meant: Purpose) -> None:
     """Each of the four kinds, asked for each other purpose, is forged: the MAC is over the purpose."""
     account_id = await flows.registered_and_verified()
-    token = await mint(flows.gate, meant, account_id)
+    token = await mint(flows.gate, meant, account_id, ADDRESS)
     for purpose in set(Purpose) - {meant}:
         with pytest.raises(BadToken, match="forged"):
             await proved(flows.gate, purpose, token)
@@ -170,7 +153,7 @@ async def test_s31_one_of_100_parallel_redemptions_wins(
 async def test_s32_a_token_ends_at_its_life_and_not_before(flows: Flows, clock: MovableClock, purpose: Purpose) -> None:
     """A second before the end it is good; at the end it is not."""
     account_id = await flows.registered_and_verified()
-    token = await mint(flows.gate, purpose, account_id)
+    token = await mint(flows.gate, purpose, account_id, ADDRESS)
     clock.move(LIFE_S[purpose] - 5)
     await proved(flows.gate, purpose, token)
     clock.move(5)
@@ -206,7 +189,7 @@ async def test_s33_half_of_two_tokens_makes_none(flows: Flows, heard: list[Event
     mine = await flows.registered_and_verified()
     theirs = await flows.registered_and_verified("bob@example.com")
     for purpose in Purpose:
-        first, newer = [base64.urlsafe_b64decode(await mint(flows.gate, purpose, mine)) for _ in range(2)]
+        first, newer = [base64.urlsafe_b64decode(await mint(flows.gate, purpose, mine, ADDRESS)) for _ in range(2)]
         foreign = base64.urlsafe_b64decode(await mint(flows.gate, purpose, theirs, "bob@example.com"))
         for mixed in (first[:16] + foreign[16:], foreign[:16] + first[16:], first[:16] + newer[16:]):
             with pytest.raises(BadToken, match="forged"):
@@ -251,8 +234,8 @@ async def test_s45_links_outlive_the_change_of_the_key(gate: Gate, clock: Movabl
     after = Flows(replace(gate, keys=Keys([new])))
     account_id = await before.registered_and_verified()
     for purpose in Purpose:
-        link = await mint(before.gate, purpose, account_id)
-        newer = await mint(during.gate, purpose, account_id)
+        link = await mint(before.gate, purpose, account_id, ADDRESS)
+        newer = await mint(during.gate, purpose, account_id, ADDRESS)
         assert account_id == (await proved(during.gate, purpose, link)).account_id
         assert account_id == (await proved(after.gate, purpose, newer)).account_id
         with pytest.raises(BadToken):
