@@ -69,9 +69,11 @@ class Flows:
     async def request_reset(self, email: str = ADDRESS) -> None:
         await request_reset(self.gate, email=email, request_id="request-4")
 
-    async def reset(self, token: object, password: str = "another good password") -> None:
+    async def reset(
+        self, token: object, password: str = "another good password", *, client: Client | None = None
+    ) -> None:
         ISSUED.note("password", password)
-        await reset_password(self.gate, token=token, password=password, request_id="request-5")
+        await reset_password(self.gate, token=token, password=password, request_id="request-5", client=client)
 
     async def sign_in(
         self,
