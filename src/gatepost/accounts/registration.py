@@ -5,7 +5,7 @@ what differs is who gets which mail. A stranger learns nothing, the owner learns
 """
 
 import functools
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
@@ -45,7 +45,7 @@ class _Registration:
     """A checked registration; `now_ms` is when it is written."""
 
     applicant: Applicant
-    password_hash: str
+    password_hash: str = field(repr=False)
     request_id: str
     client: Client | None
     now_ms: int

@@ -10,7 +10,7 @@ import hmac
 import secrets
 import uuid
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from sqlalchemy import ColumnElement, Connection, RowMapping, bindparam, delete, insert, select, update
@@ -52,7 +52,7 @@ class Presented:
     """A well-formed token as somebody presented it; nothing about it is proved."""
 
     id: bytes
-    mac: bytes
+    mac: bytes = field(repr=False)
 
 
 @dataclass(frozen=True)

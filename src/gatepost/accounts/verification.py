@@ -1,7 +1,7 @@
 """Verify an address: the mailed link proves it, and decides which of the waiting registrations counts."""
 
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from sqlalchemy import Connection, bindparam, delete, select, update
 
@@ -30,7 +30,7 @@ class ChoosePassword:
 class Candidate:
     """A registration that waits for the proof of its address."""
 
-    password_hash: str
+    password_hash: str = field(repr=False)
     name: str | None
     locale: str
 

@@ -6,7 +6,7 @@ What people typed is only ever a value, never a template.
 import functools
 import re
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import jinja2
@@ -42,8 +42,8 @@ class Rendered:
     """
 
     subject: str
-    text: str
-    html: str
+    text: str = field(repr=False)  # with the link
+    html: str = field(repr=False)
     language: str
 
 
@@ -52,8 +52,8 @@ class Encoded:
     """The same as it goes into a message: text and page in quoted-printable, each of whole lines with CRLF."""
 
     subject: str
-    text: str
-    html: str
+    text: str = field(repr=False)
+    html: str = field(repr=False)
 
 
 @dataclass(frozen=True)

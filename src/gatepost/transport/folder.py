@@ -9,7 +9,7 @@ import os
 import re
 import secrets
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.message import EmailMessage
 from pathlib import Path
@@ -144,9 +144,9 @@ class Parsed:
     """One message for the page that shows it; `text` and `html` are None when it has no such part."""
 
     headers: tuple[tuple[str, str], ...]
-    text: str | None
-    html: str | None
-    source: str
+    text: str | None = field(repr=False)
+    html: str | None = field(repr=False)
+    source: str = field(repr=False)
 
 
 class Mailbox:

@@ -1,7 +1,7 @@
 """The one protocol every way to submit follows."""
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from gatepost.transport.reply import Phase, Reply
@@ -25,7 +25,7 @@ class Envelope:
 
     return_path: str
     recipient: str
-    content: bytes
+    content: bytes = field(repr=False)  # the link is in it
 
 
 class Progress:

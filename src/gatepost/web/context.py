@@ -2,7 +2,7 @@
 
 import uuid
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
 
 from gatepost.audit.trail import Signature
@@ -72,7 +72,7 @@ class WebContext:
     stopping: Stopping
     readiness: Callable[[], Awaitable[Sequence[str]]]
     metrics: Callable[[], Awaitable[bytes]]
-    form_key: bytes
+    form_key: bytes = field(repr=False)
 
     @property
     def in_development(self) -> bool:

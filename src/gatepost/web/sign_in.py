@@ -31,7 +31,7 @@ class SignedInBody(BaseModel):
     """A new session. The token is said once; whoever has it is signed in until `expires_at` at the latest."""
 
     account: AccountBody
-    token: str
+    token: str = Field(repr=False)
     expires_at: str
 
 
