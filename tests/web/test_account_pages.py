@@ -62,7 +62,7 @@ def pages() -> Pages:
 
 
 def inputs(answer: Response) -> dict[str | None, dict[str, str | None]]:
-    return {one["name"]: one for one in Tags(answer.text).of("input")}
+    return {one.get("name", one.get("id")): one for one in Tags(answer.text).of("input")}
 
 
 def session_cookie(answer: Response, name: str = "gatepost") -> str | None:

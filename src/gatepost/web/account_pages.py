@@ -13,9 +13,9 @@ from starlette.responses import RedirectResponse, Response
 
 from gatepost.accounts.sessions import Current, Session
 from gatepost.clock import iso, minute
-from gatepost.errors import BadToken, NoSuchSession, NotSignedIn
-from gatepost.web import signed_in
+from gatepost.errors import BadToken, NoSuchSession
 from gatepost.web.agent import browser_name
+from gatepost.web.change_pages import add_change_pages
 from gatepost.web.client import CallingClient
 from gatepost.web.context import WebContext
 from gatepost.web.flows import RedeemAddress
@@ -23,19 +23,22 @@ from gatepost.web.next_page import DEFAULT_PAGE, safe_next
 from gatepost.web.page_kit import SHOWN, PageKit
 from gatepost.web.route import route_class_for
 from gatepost.web.security import RequestId
+from gatepost.web.signed_in import brought, clear_cookie, set_cookie
+from gatepost.web.visitor import to_login, visitor
 
 _SHOW = ["GET", "HEAD"]
 _Next = Annotated[str, Query(alias="next")]
 
 
 def account_pages_router(context: WebContext) -> APIRouter:
-    """Make the router of the pages: /login, /account, /email/confirm, /email/undo."""
+    """Make the router of the pages: /login, /account and what is below it, /email/confirm, /email/undo."""
     kit = PageKit(context)
     route_class = route_class_for(context, answer_problem=kit.show_problem, takes_forms=True)
     router = APIRouter(route_class=route_class, include_in_schema=False)
     _add_sign_in(router, context, kit)
     _add_account(router, context, kit)
     _add_sign_out(router, context, kit)
+    add_change_pages(router, context, kit)
     _add_address_link(router, context, kit, "/email/confirm", "confirm_address", context.flows.confirm_address)
     _add_address_link(router, context, kit, "/email/undo", "undo_address", context.flows.undo_address_change)
     return router
@@ -61,12 +64,12 @@ def _add_sign_in(router: APIRouter, context: WebContext, kit: PageKit) -> None:
                 request_id=request_id,
                 client=client,
                 challenge=typed.get("challenge"),
-                replaces=_token(request, context),
+                replaces=brought(request, context),
             )
         except SHOWN as error:
             return kit.show(request, "login", error=error, typed=typed, next=target)
         response = kit.lead(request, target) if target == DEFAULT_PAGE else RedirectResponse(target, 303)
-        signed_in.set_cookie(response, entered.token, context)
+        set_cookie(response, entered.token, context)
         return response
 
 
@@ -82,8 +85,8 @@ def _add_account(router: APIRouter, context: WebContext, kit: PageKit) -> None:
             kit.check(request, typed)
         except SHOWN as error:
             return await _account_page(request, context, kit, error)
-        if (current := await _current(request, context)) is None:
-            return _to_login(request, context, kit)
+        if (current := await visitor(request, context)) is None:
+            return to_login(request, context, kit, DEFAULT_PAGE)
         with contextlib.suppress(NoSuchSession):  # it ended by itself, or by a second click: what was wanted holds
             await context.flows.end_session(current, _session_id(typed), request_id=request_id)
         return kit.lead(request, DEFAULT_PAGE)
@@ -97,12 +100,12 @@ def _add_sign_out(router: APIRouter, context: WebContext, kit: PageKit) -> None:
             kit.check(request, typed)
         except SHOWN as error:
             return await _account_page(request, context, kit, error)
-        if (token := _token(request, context)) is not None:
+        if (token := brought(request, context)) is not None:
             await context.flows.sign_out(token, request_id=request_id)
         response = kit.show(request, "signed_out")
         # No Clear-Site-Data: it would also wipe what the host application keeps for this site, and for its subdomains.
         # Of ours there is nothing else to wipe: every page is `no-store`, and no script of ours stores anything.
-        signed_in.clear_cookie(response, context)
+        clear_cookie(response, context)
         return response
 
 
@@ -134,8 +137,8 @@ async def _account_page(
     request: Request, context: WebContext, kit: PageKit, error: Exception | None = None
 ) -> Response:
     """Show the account of who is signed in; everybody else is led to where one signs in."""
-    if (current := await _current(request, context)) is None:
-        return _to_login(request, context, kit)
+    if (current := await visitor(request, context)) is None:
+        return to_login(request, context, kit, DEFAULT_PAGE)
     sessions = [_shown(session, current) for session in await context.flows.list_sessions(current)]
     return kit.show(
         request,
@@ -156,27 +159,6 @@ def _shown(session: Session, current: Current) -> dict[str, Any]:
         "seen_iso": iso(session.seen_at),
         "current": session.id == current.session_id,
     }
-
-
-def _token(request: Request, context: WebContext) -> str | None:
-    return request.cookies.get(signed_in.cookie_name(context))
-
-
-async def _current(request: Request, context: WebContext) -> Current | None:
-    token = _token(request, context)
-    if token is None:
-        return None
-    try:
-        return await context.flows.find_session(token)
-    except NotSignedIn:
-        return None
-
-
-def _to_login(request: Request, context: WebContext, kit: PageKit) -> Response:
-    response = kit.lead(request, "/login", next=DEFAULT_PAGE)
-    if _token(request, context) is not None:
-        signed_in.clear_cookie(response, context)
-    return response
 
 
 def _session_id(typed: dict[str, str]) -> uuid.UUID:
