@@ -26,7 +26,8 @@ def reasons() -> set[str]:
     """Every reason the code can write into a message's row."""
     # `judge` gives a deferral its outcome.
     found = skips() | {str(Outcome.TRANSIENT), str(Outcome.UNREACHABLE), BY_OPERATOR}
-    for name, place in (("Verdict", 1), ("perhaps_taken", 3), ("given_back", 1), ("Skip", 0), ("cancel_waiting", 2)):
+    places = {"Verdict": 1, "perhaps_taken": 3, "given_back": 1, "Skip": 0, "cancel_waiting": 2, "shut": 2}
+    for name, place in places.items():
         for call in calls(name):
             found |= argument(call, place, "reason")
     return found

@@ -1,12 +1,20 @@
 """What an operator may do to an account: disable and enable it, end its sessions. Never choose a password."""
 
 import uuid
+from dataclasses import dataclass
 from enum import StrEnum
 
+from sqlalchemy import Connection, bindparam, delete, exists, select, update
+
 from gatepost.accounts.account import AccountRow
+from gatepost.accounts.deletion import shut
 from gatepost.accounts.gate import Gate
-from gatepost.accounts.sessions import Session
-from gatepost.audit.trail import Signature
+from gatepost.accounts.sessions import Session, end_all, open_sessions
+from gatepost.accounts.tables import accounts, sessions
+from gatepost.audit.trail import Deed, Signature, record
+from gatepost.errors import NoSuchAccount, NoSuchSession
+from gatepost.events import AccountActedOn, SignedOut
+from gatepost.mail.address import parse_address
 
 
 class AccountAction(StrEnum):
@@ -17,14 +25,44 @@ class AccountAction(StrEnum):
     END_SESSIONS = "end_sessions"
 
 
+@dataclass(frozen=True)
+class OperatorsAccount(AccountRow):
+    """An account as operators may see it. Instants are milliseconds since the epoch."""
+
+    disabled_at: int | None
+    deleted_at: int | None
+
+    @property
+    def state(self) -> str:
+        """How it stands, in one word for the table `audit`: whatever an operator did shows."""
+        if self.disabled_at is not None:
+            return "disabled"
+        return "active" if self.deleted_at is None else "deleted"
+
+
+_COLUMNS = [accounts.c[name] for name in OperatorsAccount.__dataclass_fields__]
+_FIND = select(*_COLUMNS).where(accounts.c.address_key == bindparam("of_key"))
+_TAKE = select(*_COLUMNS).where(accounts.c.id == bindparam("of_id")).with_for_update(key_share=True)
+_SET_DISABLED = (
+    update(accounts)
+    .where(accounts.c.id == bindparam("of_account"))
+    .values(disabled_at=bindparam("since"))
+    .returning(*_COLUMNS)
+)
+_EXISTS = select(exists().where(accounts.c.id == bindparam("of_id")))
+_END_ONE = delete(sessions).where(
+    sessions.c.id == bindparam("of_session"), sessions.c.account_id == bindparam("of_account")
+)
+
+
 async def act_on_account(
     gate: Gate, action: AccountAction, account_id: uuid.UUID, by: Signature, *, session_id: uuid.UUID | None = None
-) -> AccountRow:
+) -> OperatorsAccount:
     """Do it and write down who did it, in one transaction. Doing it twice does no harm.
 
     Args:
         gate: the parts.
-        action: what to do.
+        action: what to do. DISABLE also ends every session, voids every token and cancels what waits to be mailed.
         account_id: to whom.
         by: who acts and why.
         session_id: with END_SESSIONS only this one.
@@ -33,18 +71,84 @@ async def act_on_account(
         NoSuchAccount, NoSuchSession: there is none with this id.
         TryLater: nothing was done, or nobody knows.
     """
-    raise NotImplementedError
+    now_ms = gate.clock.now_ms()
+
+    def work(tx: Connection) -> tuple[OperatorsAccount, int]:
+        row = tx.execute(_TAKE, {"of_id": account_id}).mappings().one_or_none()
+        if row is None:
+            raise NoSuchAccount(f"there is no account with the id {account_id}")
+        before = OperatorsAccount(**row)
+        after, ended = _do(tx, action, before, session_id, now_ms)
+        record(
+            tx,
+            account_id,
+            Deed(
+                at=now_ms,
+                actor=by.actor,
+                action=str(action),
+                result=None,
+                state_before=before.state,
+                state_after=after.state,
+                reason=by.reason,
+                request_id=by.request_id,
+            ),
+        )
+        return after, ended
+
+    account, ended = await gate.database.write(work)
+    of = str(account_id)
+    gate.events.emit(AccountActedOn(actor=by.actor, action=str(action), account_id=of, request_id=by.request_id))
+    if ended:
+        gate.events.emit(SignedOut(request_id=by.request_id, account_id=of, reason="operator", count=ended))
+    return account
 
 
-async def find_account(gate: Gate, email: str) -> AccountRow | None:
-    """The account with this address, for support; None where there is none."""
-    raise NotImplementedError
+async def find_account(gate: Gate, email: str) -> OperatorsAccount | None:
+    """The account with this address, for support; None where there is none.
+
+    Raises:
+        InvalidInput: it is no address.
+        TryLater: nobody knows.
+    """
+    key = parse_address(email).key
+    row = await gate.database.read(
+        lambda connection: connection.execute(_FIND, {"of_key": key}).mappings().one_or_none()
+    )
+    return None if row is None else OperatorsAccount(**row)
 
 
 async def sessions_of(gate: Gate, account_id: uuid.UUID) -> list[Session]:
-    """The sessions of an account that have not ended.
+    """The sessions of an account that have not ended, the one used last first.
 
     Raises:
         NoSuchAccount: there is none with this id.
     """
-    raise NotImplementedError
+    now_ms = gate.clock.now_ms()
+
+    def query(connection: Connection) -> list[Session]:
+        if not connection.scalar(_EXISTS, {"of_id": account_id}):
+            raise NoSuchAccount(f"there is no account with the id {account_id}")
+        return open_sessions(connection, gate, account_id, now_ms)
+
+    return await gate.database.read(query)
+
+
+def _do(
+    tx: Connection, action: AccountAction, account: OperatorsAccount, session_id: uuid.UUID | None, now_ms: int
+) -> tuple[OperatorsAccount, int]:
+    """Returns the account as it is then, and how many sessions ended."""
+    if action is AccountAction.DISABLE:
+        ended = shut(tx, account.id, "disabled", now_ms)
+        return _set_disabled(tx, account, account.disabled_at or now_ms), ended
+    if action is AccountAction.ENABLE:
+        return _set_disabled(tx, account, None), 0
+    if session_id is None:
+        return account, end_all(tx, account.id)
+    if not tx.execute(_END_ONE, {"of_session": session_id, "of_account": account.id}).rowcount:
+        raise NoSuchSession("the account has no session with this id")
+    return account, 1
+
+
+def _set_disabled(tx: Connection, account: OperatorsAccount, since: int | None) -> OperatorsAccount:
+    row = tx.execute(_SET_DISABLED, {"of_account": account.id, "since": since}).mappings().one()
+    return OperatorsAccount(**row)

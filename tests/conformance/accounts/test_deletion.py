@@ -3,15 +3,12 @@
 import json
 
 import pytest
-from sqlalchemy import select
 
 from gatepost.accounts.deletion import delete_account
 from gatepost.accounts.sessions import Current, find_session
 from gatepost.accounts.sign_in import SignedIn, sign_in
-from gatepost.accounts.tables import sessions
-from gatepost.accounts.tokens import EVERY, issue
 from gatepost.clock import minute
-from gatepost.errors import BadToken, NotSignedIn, SignInFailed, WrongPassword
+from gatepost.errors import SignInFailed, WrongPassword
 from gatepost.events import AccountDeleted, Event, SignedOut
 from gatepost.mail.draft import Draft
 from gatepost.outbox.enqueue import enqueue
@@ -30,17 +27,6 @@ async def _delete(flows: Flows, signed_in: SignedIn, password: str = PASSWORD) -
     await delete_account(flows.gate, current, current_password=password, request_id="request-7")
 
 
-async def test_s49_deleting_ends_every_session(flows: Flows) -> None:
-    """A token that was good a moment before is good no more, on this device or any other."""
-    await flows.registered_and_verified()
-    here, elsewhere = await _sign_in(flows), await _sign_in(flows)
-    await _delete(flows, here)
-    for token in (here.token, elsewhere.token):
-        with pytest.raises(NotSignedIn):
-            await find_session(flows.gate, token)
-    assert [] == await flows.gate.database.read(lambda connection: connection.execute(select(sessions)).all())
-
-
 async def test_a_deleted_account_is_signed_in_to_no_more(flows: Flows) -> None:
     """The right password meets the same refusal as any wrong one."""
     await flows.registered_and_verified()
@@ -56,24 +42,6 @@ async def test_deleting_takes_the_current_password(flows: Flows) -> None:
     with pytest.raises(WrongPassword):
         await _delete(flows, signed_in, "not the password")
     assert signed_in.account.id == (await find_session(flows.gate, signed_in.token)).account.id
-
-
-async def test_s34_deletion_voids_every_token(flows: Flows) -> None:
-    """Links that were mailed before lead nowhere, whatever they were for."""
-    gate, account_id = flows.gate, await flows.registered_and_verified()
-    signed_in = await _sign_in(flows)
-    await flows.request_reset()
-    mailed = (await flows.deliver())["password_reset"]
-    for purpose in sorted(EVERY):
-        await gate.database.write(
-            lambda tx, purpose=purpose: issue(
-                tx, gate.keys, purpose, account_id=account_id, address_key=ADDRESS, now_ms=gate.clock.now_ms()
-            )
-        )
-    await _delete(flows, signed_in)
-    with pytest.raises(BadToken):
-        await flows.reset(mailed)
-    assert [] == [row["purpose"] for row in await flows.tokens() if row["used_at"] is row["voided_at"] is None]
 
 
 async def test_what_waits_is_cancelled_but_the_notice(flows: Flows) -> None:
