@@ -66,9 +66,7 @@ class _Try:
     now_ms: int
 
 
-_FIND = select(*COLUMNS, accounts.c.password_hash, accounts.c.disabled_at, accounts.c.deleted_at).where(
-    accounts.c.address_key == bindparam("of_key")
-)
+_FIND = select(*COLUMNS, accounts.c.password_hash).where(accounts.c.address_key == bindparam("of_key"))
 _TAKE = _FIND.with_for_update(key_share=True)
 _REHASH = update(accounts).where(accounts.c.id == bindparam("of_account")).values(password_hash=bindparam("better"))
 

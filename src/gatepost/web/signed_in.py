@@ -57,9 +57,9 @@ def presented(request: Request, context: WebContext) -> str | None:
     Raises:
         Refused: `foreign_origin`: the cookie came with an unsafe request that no page of ours can have sent.
     """
-    scheme, _, credentials = request.headers.get("authorization", "").partition(" ")
-    if scheme.lower() == "bearer":
-        return credentials.strip()
+    given = request.headers.get("authorization", "").split(None, 1)
+    if given and given[0].lower() == "bearer":
+        return given[1].strip() if len(given) > 1 else ""
     token = brought(request, context)
     if token is not None:
         check_cookie_origin(request.scope, context)
