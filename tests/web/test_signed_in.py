@@ -175,7 +175,7 @@ def test_the_api_description_names_both_ways_to_sign_in(host: Host) -> None:
 
 def test_a_hosts_tests_may_override_who_is_signed_in(host: Host) -> None:
     """With FastAPI's own means, and one override is enough for both."""
-    somebody = Account(id=uuid.UUID(int=1), email="test@example.com", name=None, locale="en", verified_at=1, created_at=1)
+    somebody = Account(uuid.UUID(int=1), "test@example.com", None, "en", 1, 1)
     host.app.dependency_overrides[host.gatepost.current_account] = lambda: somebody
     client = host.client()
     assert 201 == client.post("/orders").status_code
