@@ -5,8 +5,10 @@ sqlite3 in Python 3.11 must never emit BEGIN itself (`isolation_level=None`), an
 `skip_autocommit_rollback=True` and never `execution_options(isolation_level=…)`.
 """
 
+import contextlib
 import os
 import sqlite3
+import stat
 from pathlib import Path
 from urllib.parse import quote
 
@@ -61,7 +63,9 @@ def reading_engine(path: Path, *, connections: int, busy_timeout_ms: int = BUSY_
 
 
 def prepare_file(path: Path) -> Path:
-    """Create the folder (0700) and the file (0600) where they are missing; -wal and -shm take the file's mode.
+    """Create folders (0700) and the file (0600) where they are missing; -wal and -shm take the file's mode.
+
+    What is there already keeps what its owner let a group do, for a backup tool; the rest of the machine is shut out.
 
     Returns:
         The file without symbolic links: two names of one file must meet at one lock.
@@ -71,9 +75,13 @@ def prepare_file(path: Path) -> Path:
     """
     try:
         path = path.resolve()
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        # One by one: `parents=True` would leave those above the last one open to everybody.
+        for folder in reversed([one for one in path.parents if not one.exists()]):
+            folder.mkdir(mode=0o700, exist_ok=True)
         # Before the first SQLite connection: closing a descriptor of the file would drop that connection's locks.
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+        for file in (path, *(path.with_name(path.name + suffix) for suffix in ("-wal", "-shm"))):
+            _shut_out_others(file)
     except OSError as error:
         raise StartRefused(
             f"cannot write the database {path}: {error.strerror}. Give this user write access to {path.parent}, "
@@ -85,6 +93,14 @@ def prepare_file(path: Path) -> Path:
             "to the folder, or set GATEPOST_DATABASE_URL to a file elsewhere."
         )
     return path
+
+
+def _shut_out_others(file: Path) -> None:
+    """A copy, or a backup that was put back, may have opened it to everybody on the machine."""
+    with contextlib.suppress(OSError):  # missing, or another user's: then it is for that one to say
+        mode = stat.S_IMODE(file.stat().st_mode)
+        if mode & stat.S_IRWXO:
+            file.chmod(mode & ~stat.S_IRWXO)
 
 
 def _connect(uri: str, busy_timeout_ms: int) -> sqlite3.Connection:
