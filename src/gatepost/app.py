@@ -13,13 +13,7 @@ from fastapi import APIRouter, FastAPI
 
 from gatepost.accounts.challenge import Challenge
 from gatepost.accounts.gate import Gate
-from gatepost.accounts.idempotency import prune_idempotency_keys
-from gatepost.accounts.known_clients import prune_known_clients
-from gatepost.accounts.limits import prune_limits
 from gatepost.accounts.password_policy import PasswordPolicy
-from gatepost.accounts.registration import prune_candidates
-from gatepost.accounts.sessions import prune_sessions
-from gatepost.accounts.tokens import prune_tokens
 from gatepost.clock import Clock, SystemClock
 from gatepost.control.listener import ControlSocket
 from gatepost.database.connection import Work
@@ -29,13 +23,13 @@ from gatepost.delivery.ring import Ring
 from gatepost.delivery.worker import Worker
 from gatepost.errors import InvalidInput, NotStarted, StartRefused, TryLater
 from gatepost.events import Events, SettingWarned
+from gatepost.housekeeping import build_chores
 from gatepost.life import Life
 from gatepost.mail.address import parse_address
 from gatepost.mail.templates import Templates
 from gatepost.observe.metrics import Metrics
 from gatepost.outbox.depths import depths
 from gatepost.outbox.operate import operate
-from gatepost.outbox.prune import prune_no_account
 from gatepost.outbox.workers import living
 from gatepost.parts import (
     build_composer,
@@ -259,15 +253,7 @@ class Gatepost:
             # Never the same twice: a container's host name and process number come again after its death.
             owner=f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(3)}",
             slots=self.settings.worker_slots,
-            chores=(
-                prune_no_account,
-                prune_tokens,
-                prune_candidates,
-                prune_idempotency_keys,
-                prune_limits,
-                prune_sessions,
-                prune_known_clients,
-            ),
+            chores=build_chores(self.settings, self._keys),
         )
 
     def _warn_if_not_running(self) -> None:

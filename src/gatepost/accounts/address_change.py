@@ -210,7 +210,7 @@ async def _undo(gate: Gate, token: object, request_id: str) -> Account:
             messages=(reset,),
         )
     )
-    _tell_signed_out(gate, account, "address_change_undone", ended, request_id)
+    _tell_signed_out(gate, account, "address_undone", ended, request_id)
     return public(account)
 
 

@@ -53,7 +53,7 @@ async def test_s39_the_old_address_stops_a_change_before_it_counts(person: Chang
     assert ADDRESS == (await person.undo(undo)).email
     with pytest.raises(BadToken):
         await person.confirm(confirm)
-    assert [("address_change_undone", 2)] == [(one.reason, one.count) for one in heard if isinstance(one, SignedOut)]
+    assert [("address_undone", 2)] == [(one.reason, one.count) for one in heard if isinstance(one, SignedOut)]
     assert ["m***@example.com"] == [one.recipient for one in heard if isinstance(one, AddressChangeUndone)]
     await assert_back(person)
 
