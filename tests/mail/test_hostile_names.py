@@ -61,7 +61,7 @@ def said(message: Message) -> Iterator[str]:
         yield part.get_payload(decode=True).decode().replace("\r\n", "\n").strip()
 
 
-def test_no_name_of_twenty_thousand_breaks_its_message(composer: Composer) -> None:
+def test_s57_no_name_of_twenty_thousand_breaks_its_message(composer: Composer) -> None:
     """As a person's name, a product's value and an hour, in subject, text and page: it is read as it was cleaned."""
     count = 0
     for name in names(NAMES):
@@ -83,7 +83,7 @@ def test_no_name_of_the_corpus_is_decoded_into_another_subject(composer: Compose
         assert " ".join(f"{clean_name(name)} wrote {clean_value(name)}".split()) == str(message["Subject"])
 
 
-def test_no_name_breaks_a_message_of_ours() -> None:
+def test_s57_no_name_breaks_a_message_of_ours() -> None:
     """The same as a person's name and as the product's, over the five messages."""
     templates = Templates()
     for number, name in enumerate(names(NAMES // 10)):

@@ -76,7 +76,7 @@ def contents() -> Iterator[bytes]:
     yield HEAD + SECOND + b"QUIT\r\n"
 
 
-async def test_no_content_is_two_messages(line: Line, sink: Sink) -> None:
+async def test_s62_no_content_is_two_messages(line: Line, sink: Sink) -> None:
     """Every end that some server takes, in the middle, at the start of the body and at the end of the message."""
     for content in contents():
         await assert_one_message(line, sink, content, one_kind_of_line_end(content))
@@ -133,7 +133,7 @@ async def test_no_address_is_two_commands(line: Line, sink: Sink, address: str) 
 
 
 @pytest.mark.parametrize("end", NUL_ENDS)
-async def test_no_content_with_nul_is_sent(line: Line, sink: Sink, end: bytes) -> None:
+async def test_s62_no_content_with_nul_is_sent(line: Line, sink: Sink, end: bytes) -> None:
     """Some servers leave NUL out, and read an end of data where there was none: no message may hold one."""
     reply = await line.submit(Envelope("bounces@example.org", "ann@example.com", HEAD + b"before" + end + SECOND))
     assert Outcome.PERMANENT == reply.outcome

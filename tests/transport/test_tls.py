@@ -21,7 +21,7 @@ ANN = ("ann", "secret")
 
 
 @pytest.mark.parametrize("tls", ["starttls", "implicit"])
-async def test_a_proved_server_gets_password_and_message(client: Client, authority: Authority, tls: str) -> None:
+async def test_s65_a_proved_server_gets_password_and_message(client: Client, authority: Authority, tls: str) -> None:
     """With a certificate for the host from a known authority, AUTH and messages go over TLS."""
     async with (
         SubmissionServer(ssl_context=authority.serving(HERE), tls=tls, credentials=ANN) as server,
@@ -35,7 +35,7 @@ async def test_a_proved_server_gets_password_and_message(client: Client, authori
 
 @pytest.mark.parametrize("tls", ["starttls", "implicit"])
 @pytest.mark.parametrize("certificate", ["another host", "self-signed", "expired", "unknown authority"])
-async def test_a_server_that_cannot_prove_itself_gets_nothing(
+async def test_s65_a_server_that_cannot_prove_itself_gets_nothing(
     client: Client, authority: Authority, tmp_path: Path, tls: str, certificate: str
 ) -> None:
     """A certificate that is not for this host, not signed, or not valid now: no AUTH, no MAIL, unreachable."""
@@ -61,7 +61,7 @@ async def test_a_server_that_cannot_prove_itself_gets_nothing(
         assert (proved, len(server.messages)) == ((True, 1) if trusting else (False, 0))
 
 
-async def test_a_server_without_starttls_gets_nothing(client: Client, authority: Authority) -> None:
+async def test_s65_a_server_without_starttls_gets_nothing(client: Client, authority: Authority) -> None:
     """STARTTLS taken out of the EHLO reply, AUTH left in: nothing is sent in the clear."""
     async with (
         SubmissionServer(credentials=ANN) as server,
@@ -73,7 +73,7 @@ async def test_a_server_without_starttls_gets_nothing(client: Client, authority:
     _nothing_was_sent(server)
 
 
-async def test_starttls_refused_gets_nothing(client: Client, authority: Authority) -> None:
+async def test_s65_starttls_refused_gets_nothing(client: Client, authority: Authority) -> None:
     """454 to STARTTLS ends it: no plain second try."""
     async with SubmissionServer(ssl_context=authority.serving(HERE), credentials=ANN) as server:
         server.at(Step.STARTTLS, Say(b"454 4.7.0 Not available\r\n"))
@@ -83,7 +83,7 @@ async def test_starttls_refused_gets_nothing(client: Client, authority: Authorit
     _nothing_was_sent(server)
 
 
-async def test_replies_injected_before_the_handshake_end_it(client: Client, authority: Authority) -> None:
+async def test_s66_replies_injected_before_the_handshake_end_it(client: Client, authority: Authority) -> None:
     """Bytes behind the 220 to STARTTLS came in the clear: they are never read as replies from inside TLS."""
     async with SubmissionServer(ssl_context=authority.serving(HERE), credentials=ANN) as server:
         server.at(Step.STARTTLS, Say(b"220 go\r\n250-injected\r\n250 AUTH PLAIN\r\n"))
@@ -94,7 +94,7 @@ async def test_replies_injected_before_the_handshake_end_it(client: Client, auth
 
 
 @pytest.mark.parametrize("kind", [Line, AiosmtplibLine])
-async def test_bytes_before_the_handshake_are_never_the_greeting(kind: type[Line]) -> None:
+async def test_s66_bytes_before_the_handshake_are_never_the_greeting(kind: type[Line]) -> None:
     """Where TLS comes first, plain bytes that arrive before it spoil the line instead of greeting it."""
     plain_first, tls_first = kind(Server("localhost", 587)), kind(Server("localhost", 465, tls="implicit"))
     for line in (plain_first, tls_first):
@@ -138,7 +138,7 @@ async def test_a_handshake_that_stalls_ends_at_the_deadline(client: Client, auth
 
 
 @pytest.mark.filterwarnings("ignore:ssl.TLSVersion:DeprecationWarning")
-async def test_tls_older_than_1_2_is_refused(client: Client, authority: Authority) -> None:
+async def test_s65_tls_older_than_1_2_is_refused(client: Client, authority: Authority) -> None:
     """A server that speaks TLS 1.1 at most is unreachable."""
     context = authority.serving(HERE)
     context.minimum_version, context.maximum_version = ssl.TLSVersion.TLSv1, ssl.TLSVersion.TLSv1_1

@@ -6,12 +6,13 @@ import sys
 import threading
 
 import pytest
-from argon2 import PasswordHasher
+from argon2 import PasswordHasher, extract_parameters
 
 from gatepost.accounts import passwords
 from gatepost.accounts.keys import Keys, hkdf
 from gatepost.accounts.passwords import Passwords, cores
 from gatepost.errors import HashingBusy
+from gatepost.settings.table import SETTINGS
 
 
 def test_hkdf_gives_what_rfc_5869_says() -> None:
@@ -26,12 +27,34 @@ def test_every_use_has_a_key_of_its_own() -> None:
     assert keys.signing("token verification") != keys.signing("token password_reset")
 
 
-async def test_a_password_is_hashed_in_nfc(  # S4: the same password on another keyboard
-) -> None:
+async def test_s04_a_password_is_hashed_in_nfc() -> None:
     """An é typed as one code point or as two is the same password."""
     hasher = Passwords(memory_kib=8, time_cost=1, parallelism=1)
     hashed = await hasher.hash("cafe\u0301 with cream")
     assert PasswordHasher().verify(hashed, "caf\u00e9 with cream")
+    hasher.close()
+
+
+async def test_s04_a_password_is_compared_as_it_is() -> None:
+    """Blanks at the ends, capitals, NUL and what stands behind the 72nd byte count; only the normal form does not."""
+    typed = " Caf\u00e9\x00" + "quartz ladle " * 10 + "end"
+    hasher = Passwords(memory_kib=8, time_cost=1, parallelism=1)
+    hashed = await hasher.hash(typed)
+    assert await hasher.verify(typed.replace("\u00e9", "e\u0301"), hashed)
+    others = (typed.strip(), typed.lower(), typed[:-1], typed[:72], typed.replace("\x00", ""), typed.split("\x00")[0])
+    assert [False] * 6 == [await hasher.verify(other, hashed) for other in others]
+    hasher.close()
+
+
+async def test_s07_hashes_are_argon2id_as_strong_as_owasp_asks_with_a_salt_each() -> None:
+    """By default 19 MiB, two passes and one lane; the PHC string tells, and 20 hashes have 20 salts of 16 bytes."""
+    defaults = {setting.name: setting.default for setting in SETTINGS}
+    strength = {"memory_kib": defaults["argon2_memory_kib"], "time_cost": defaults["argon2_time_cost"]}
+    hasher = Passwords(**strength, parallelism=defaults["argon2_parallelism"])
+    hashed = await asyncio.gather(*(hasher.hash("a password") for _ in range(20)))
+    assert {"$argon2id$v=19$m=19456,t=2,p=1"} == {phc.rpartition("$")[0].rpartition("$")[0] for phc in hashed}
+    assert {(16, 32)} == {(found.salt_len, found.hash_len) for found in map(extract_parameters, hashed)}
+    assert 20 == len({phc.split("$")[4] for phc in hashed})
     hasher.close()
 
 

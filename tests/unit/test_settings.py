@@ -345,7 +345,7 @@ def test_a_development_sender_is_warned_about_when_mail_leaves_the_machine() -> 
         ),
     ],
 )
-def test_a_submission_server_is_read_from_its_url(url: str, expected: SmtpServer) -> None:
+def test_s65_a_submission_server_is_read_from_its_url(url: str, expected: SmtpServer) -> None:
     """Ports by scheme, %-decoded logins, IPv6 in brackets, TLS everywhere but on loopback."""
     assert load(SMTP_URL=url).smtp_url == (expected,)
 

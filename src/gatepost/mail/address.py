@@ -91,10 +91,18 @@ def wire_address(text: str) -> str:
 
 
 def mask_address(text: str) -> str:
-    """Shorten an address for logs: "a***@example.com", and "***" for what is no address."""
+    """Shorten an address for logs: "a***@example.com", and "***" for what is no address.
+
+    The domain is shown as A-labels, so that none looks like another one: "а***@xn--pple-43d.com" has a Cyrillic "а".
+    """
     local_part, at, domain = text.rpartition("@")
     if not at or not local_part or not domain or len(text) > MAX_ADDRESS_BYTES or not text.isprintable():
         return "***"
+    if not domain.isascii():
+        try:
+            domain = _split(text)[1]
+        except _Refused:
+            return "***"
     return f"{local_part[0]}***@{domain}"
 
 

@@ -3,8 +3,11 @@
 import contextlib
 
 import pytest
+from sqlalchemy import UniqueConstraint
 
+from gatepost.accounts.tables import accounts
 from gatepost.errors import BadToken, InvalidInput
+from gatepost.outbox.tables import messages
 from tests.support.flows import PASSWORD, Flows
 
 ODD = (
@@ -39,6 +42,28 @@ async def test_an_address_of_any_characters_is_stored_or_refused(flows: Flows) -
                 except InvalidInput:
                     refused += 1
     assert refused == 2 * 3 * len(ODD)
+
+
+async def test_s15_one_mailbox_is_one_account_however_its_address_is_typed(flows: Flows) -> None:
+    """The first spelling is kept, the key is what is unique: ASCII case, IDNA and NFC make no other account."""
+    for typed in ("Jürgen@Bücher.example", "ju\u0308rgen@xn--bcher-kva.example", "JüRGEN@BÜCHER.EXAMPLE"):
+        await flows.register(typed)
+    (account,) = await flows.accounts()
+    key = "jürgen@xn--bcher-kva.example"
+    assert ("Jürgen@Bücher.example", key) == (account["email"], account["address_key"])
+    unique = [one for one in accounts.constraints if isinstance(one, UniqueConstraint)]
+    assert [["address_key"]] == [[column.name for column in one.columns] for one in unique]
+
+
+async def test_s16_letters_that_look_alike_are_two_accounts(flows: Flows) -> None:
+    """No Unicode folding lets somebody's registration or reset reach another one's account (CVE-2019-19844)."""
+    typed = ["mike@example.com", "mıke@example.com", "mike@github.com", "mike@GİTHUB.com"]
+    for address in typed:
+        await flows.registered_and_verified(address)
+    assert sorted(typed) == sorted(account["email"] for account in await flows.accounts())
+    await flows.request_reset("mıke@example.com")
+    resets = [row["recipient"] for row in await flows.rows(messages) if row["template"] == "password_reset"]
+    assert ["mıke@example.com"] == resets
 
 
 async def test_a_password_of_any_characters_counts_or_is_refused(flows: Flows) -> None:

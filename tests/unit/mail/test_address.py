@@ -78,7 +78,7 @@ TAKEN = {
 
 
 @pytest.mark.parametrize("text", REFUSED.values(), ids=REFUSED.keys())
-def test_what_cannot_be_written_safely_is_refused(text: str) -> None:
+def test_s14_what_cannot_be_written_safely_is_refused(text: str) -> None:
     """A refused address is the error of the field `email`, with one code."""
     with pytest.raises(InvalidInput) as refusal:
         parse_address(text)
@@ -100,7 +100,7 @@ def test_a_poisoned_row_never_reaches_the_wire(text: str) -> None:
 
 
 @pytest.mark.parametrize(("text", "key"), TAKEN.items())
-def test_an_address_is_kept_as_typed_and_has_a_key(text: str, key: str) -> None:
+def test_s15_an_address_is_kept_as_typed_and_has_a_key(text: str, key: str) -> None:
     """The text stays as typed; the key has the ASCII letters of the local part and the domain in lower case."""
     assert Address(text=text, key=key) == parse_address(text)
 
@@ -113,16 +113,20 @@ def test_an_address_is_kept_as_typed_and_has_a_key(text: str, key: str) -> None:
         ("Äda@example.com", "äda@example.com"),
     ],
 )
-def test_letters_are_not_folded_into_somebody_elses_address(one: str, other: str) -> None:
+def test_s16_letters_are_not_folded_into_somebody_elses_address(one: str, other: str) -> None:
     """Unicode case folding never makes two addresses the same (CVE-2019-19844)."""
     assert parse_address(one).key != parse_address(other).key
 
 
-def test_the_longest_address_is_taken() -> None:
-    """254 bytes are an address, 255 are none."""
+def test_s13_the_longest_address_is_taken_and_no_longer_one() -> None:
+    """254 bytes are an address, with 64 before the @-sign; a byte more on either side is none."""
     longest = f"{'a' * 64}@{'b' * 63}.{'c' * 60}.{'d' * 60}.com"
     assert 254 == len(longest)
     assert longest == parse_address(longest).text
+    short_domain = f"{'a' * 65}@example.com"
+    for too_long in (longest.replace(".com", ".info"), short_domain, f"{'é' * 33}@example.com"):
+        with pytest.raises(InvalidInput, match=r"at most (254|64) bytes"):
+            parse_address(too_long)
 
 
 @pytest.mark.parametrize(
@@ -186,8 +190,25 @@ def test_whatever_is_taken_is_one_line_and_its_key_is_stable(local_part: str, do
         ("", "***"),
         ("ada@example.com\r\n{}", "***"),
         ("a" * 300 + "@example.com", "***"),
+        ("ada@bücher", "***"),
+        ("ada@bü cher.example", "***"),
     ],
 )
 def test_a_log_shows_one_letter_and_the_domain(text: str, masked: str) -> None:
     """A masked address names the domain, and text that is no address is not shown at all."""
     assert masked == mask_address(text)
+
+
+@pytest.mark.parametrize(
+    ("domain", "shown"),
+    [
+        ("аpple.com", "xn--pple-43d.com"),  # its first letter is Cyrillic, the others are Latin
+        ("рау.com", "xn--80a5ak.com"),  # three Cyrillic letters
+        ("bücher.example", "xn--bcher-kva.example"),
+        ("apple.com", "apple.com"),
+    ],
+)
+def test_s17_a_domain_that_looks_like_another_is_shown_by_its_a_labels(domain: str, shown: str) -> None:
+    """Whoever reads events and logs sees that it is not the one it looks like; so does the key."""
+    assert f"a***@{shown}" == mask_address(f"ada@{domain}")
+    assert f"ada@{shown}" == parse_address(f"ada@{domain}").key

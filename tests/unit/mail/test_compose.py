@@ -1,5 +1,6 @@
 """Composing: the standard library reads back what was meant, whatever the names are; the check sees what is wrong."""
 
+import re
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 from email.parser import BytesHeaderParser
@@ -14,7 +15,7 @@ from gatepost.mail.compose import Composed, Composer
 from gatepost.mail.names import clean_name
 from gatepost.mail.templates import Templates
 from tests.unit.mail.hostile import NAMES_IN_UNIT_TESTS, names
-from tests.unit.mail.test_templates import MESSAGES, write
+from tests.unit.mail.test_templates import LANGUAGES, MESSAGES, WITHOUT_A_NAME, write
 
 LINK = "https://acme.example/verify?token=AbCd-1_2" + "x" * 80
 MESSAGE_ID = "<0190a5c3d7f87cc2@acme.example>"
@@ -38,10 +39,11 @@ def compose(
     message_id: str = MESSAGE_ID,
     link: str = LINK,
     composer: Composer = COMPOSER,
+    language: str = "en",
 ) -> Composed:
     return composer.compose(
         template=template,
-        locale="en",
+        locale=language,
         recipient=recipient,
         message_id=message_id,
         values={"name": name, "link": link},
@@ -121,7 +123,7 @@ def test_everything_is_short_lines_of_ascii() -> None:
 
 
 @pytest.mark.parametrize("sender", ["Bücher & Söhne <hello@acme.example>", "hello@acme.example", "gatepost@localhost"])
-def test_only_the_setting_is_the_sender(sender: str) -> None:
+def test_s63_only_the_setting_is_the_sender(sender: str) -> None:
     """From and the return path come from the setting, whatever a name says."""
     composer = Composer(
         TEMPLATES, sender=sender, product_name="Bücher & Söhne", public_url="https://acme.example", reset_url=RESET_URL
@@ -193,6 +195,40 @@ def test_no_hostile_name_adds_a_field_or_ends_a_line() -> None:
         content = compose(name).content
         assert content.count(b"\r\n") == content.count(b"\r") == content.count(b"\n")
         assert expected == fields.parsebytes(content).items()
+
+
+@pytest.mark.parametrize("template", MESSAGES)
+def test_s60_a_name_is_neither_markup_nor_a_link(template: str) -> None:
+    """Tags print as typed, and a client finds nothing to make a link of: no scheme, no domain, no address."""
+    name = '<a href="https://evil.example">win</a> www.evil.example b@evil.example'
+    text, page = parts(compose(name, template=template).content)
+    assert {"https://acme.example", LINK, RESET_URL} >= set(re.findall(r"<a [^>]*href=\"([^\"]*)", page))
+    for part in (text, page):
+        assert not re.search(r"://evil|evil\.example", part)
+    assert ("&lt;a href=" in page) is ("<a href=" in text) is (template not in WITHOUT_A_NAME)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("template", MESSAGES)
+def test_s70_every_mail_of_every_language_has_a_text_and_a_page(template: str, language: str) -> None:
+    """multipart/alternative with the text first, in whole short lines, whatever the name is."""
+    for name in ("", "Ada", "李小龙", *names(100)):
+        composed = compose(name, template=template, language=language)
+        text, page = parts(composed.content)
+        assert "" not in (text.strip(), page.strip())
+        assert "ada@example.com" in text
+        assert max(map(len, composed.content.split(b"\r\n"))) <= 998
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("template", MESSAGES)
+def test_s69_every_mail_says_that_a_program_sent_it(template: str, language: str) -> None:
+    """No robot answers it (RFC 3834); bounces go to SENDER, never to an address of somebody else's choice."""
+    composed = compose("Evil <evil@evil.example>", template=template, language=language)
+    message = read(composed.content)
+    assert ["auto-generated"] == message.get_all("Auto-Submitted")
+    assert "hello@acme.example" == composed.return_path
+    assert set() == {"Reply-To", "Return-Path", "Sender", "Disposition-Notification-To"} & set(message.keys())
 
 
 @settings(max_examples=60, deadline=None, derandomize=True)

@@ -44,7 +44,7 @@ def test_an_ordinary_name_stays_as_it_is(name: str) -> None:
         ("x" * 200, "x" * MAX_NAME_CHARACTERS),
     ],
 )
-def test_what_could_deceive_is_taken_out(typed: str, printed: str) -> None:
+def test_s61_what_could_deceive_is_taken_out(typed: str, printed: str) -> None:
     """Line ends, invisible and turning characters go, links come apart, what remains is readable."""
     assert printed == clean_name(typed)
 
@@ -63,7 +63,7 @@ def _assert_harmless(name: str) -> None:
     assert name == clean_name(name)
 
 
-def test_no_hostile_name_stays_hostile() -> None:
+def test_s60_no_hostile_name_stays_hostile() -> None:
     """Every name of the seeded corpus comes out as one short printable line without a link."""
     for name in names(NAMES_IN_UNIT_TESTS):
         _assert_harmless(clean_name(name))

@@ -283,7 +283,7 @@ def test_a_value_that_is_not_stored_holds_the_message(ours: Path, tmp_path: Path
     assert "From" not in parts(compose(templates, GIVEN).content)[0]
 
 
-def test_values_of_ours_cannot_be_given_by_a_row(ours: Path, tmp_path: Path) -> None:
+def test_s63_values_of_ours_cannot_be_given_by_a_row(ours: Path, tmp_path: Path) -> None:
     """Who the mail is from and where it leads is never read from a draft's values."""
     poisoned = dict.fromkeys(COMMON - {"name", "when"}, "https://evil.example")
     templates = Templates(ours, own=write(tmp_path))
