@@ -3,27 +3,55 @@
 import uuid
 from collections.abc import Sequence
 
-from sqlalchemy import Connection, bindparam, select, update
+from sqlalchemy import Connection, bindparam, delete, select, update
 
 from gatepost.accounts import messages, tokens
 from gatepost.accounts.account import COLUMNS, AccountRow, as_account
 from gatepost.accounts.client import Client
-from gatepost.accounts.erasing import Reach, erase_one
+from gatepost.accounts.erasing import ROWS_AT_ONCE, Reach, erase_one
 from gatepost.accounts.gate import Gate
 from gatepost.accounts.keys import Keys
 from gatepost.accounts.password_change import prove_password, write_proved
 from gatepost.accounts.sessions import Current, end_all
-from gatepost.accounts.tables import accounts
+from gatepost.accounts.tables import accounts, candidates
 from gatepost.clock import minute
+from gatepost.database.batch import in_batch
 from gatepost.events import AccountDeleted, SignedOut
 from gatepost.outbox.cancel import cancel_of_account
 from gatepost.outbox.enqueue import Enqueued, enqueue
 
 DAY_MS = 24 * 3600 * 1000
+ACCOUNTS_AT_ONCE = 20
 
 _SHUT = update(accounts).where(accounts.c.id == bindparam("of_account")).values(deleted_at=bindparam("now_ms"))
 _TAKE = select(*COLUMNS).where(accounts.c.id == bindparam("of_account")).with_for_update()
-_NOW = Reach(waiting=True, of_others=False)
+_AT_ONCE = Reach(waiting=True, of_others=False)
+_UNPROVED = Reach(waiting=False, of_others=False)
+_PROVED = Reach(waiting=False, of_others=True)
+# By their indexes: PostgreSQL guesses that a third is old, and reads the table.
+_DELETED = (
+    select(*COLUMNS)
+    .where(accounts.c.deleted_at.is_not(None), accounts.c.deleted_at <= bindparam("until"))
+    .order_by(accounts.c.deleted_at)
+    .limit(ACCOUNTS_AT_ONCE)
+    .with_for_update(skip_locked=True)
+)
+_UNVERIFIED = (
+    select(*COLUMNS)
+    .where(accounts.c.verified_at.is_(None), accounts.c.created_at < bindparam("until"))
+    .order_by(accounts.c.created_at)
+    .limit(ACCOUNTS_AT_ONCE)
+    .with_for_update(skip_locked=True)
+)
+_A_CANDIDATE = select(candidates.c.created_at).where(candidates.c.account_id == bindparam("of_account")).limit(1)
+_BEGAN = update(accounts).where(accounts.c.id == bindparam("of_account")).values(created_at=bindparam("at"))
+_OLD_CANDIDATES = (
+    select(candidates.c.id)
+    .where(candidates.c.created_at < bindparam("until"))
+    .order_by(candidates.c.created_at)
+    .limit(ROWS_AT_ONCE)
+)
+_PRUNE_CANDIDATES = delete(candidates).where(in_batch(candidates.c.id, _OLD_CANDIDATES))
 
 
 async def delete_account(
@@ -82,15 +110,40 @@ def erase(tx: Connection, account_ids: Sequence[uuid.UUID]) -> int:
     for account_id in account_ids:
         row = tx.execute(_TAKE, {"of_account": account_id}).mappings().one_or_none()
         if row is not None:
-            count += erase_one(tx, as_account(row), _NOW, wholly=False)
+            count += erase_one(tx, as_account(row), _AT_ONCE, wholly=False)
     return count
 
 
 def erase_deleted(tx: Connection, now_ms: int, *, kept_days: int, keys: Keys) -> int:
-    """Erase a batch of accounts that were deleted longer ago than that; returns how many."""
-    raise NotImplementedError
+    """Erase a batch of accounts that were deleted longer ago than that; returns how many.
+
+    One to which, or for which, a message waits or is in flight stays until that is over: the notice must go out, and
+    what became of a message must be written somewhere.
+    """
+    rows = tx.execute(_DELETED, {"until": now_ms - kept_days * DAY_MS}).mappings().all()
+    return sum(_erase_wholly(tx, as_account(row), _PROVED, keys) for row in rows)
 
 
 def erase_unverified(tx: Connection, now_ms: int, *, kept_days: int, keys: Keys) -> int:
-    """Erase a batch of accounts whose address nobody proved in that time; returns how many."""
-    raise NotImplementedError
+    """Erase a batch of accounts whose address nobody proved in that time; returns how many.
+
+    The time is counted from the last registration. Older ones must be pruned before, see `prune_unproved_candidates`.
+    """
+    until, count = now_ms - kept_days * DAY_MS, 0
+    for row in tx.execute(_UNVERIFIED, {"until": until}).mappings().all():
+        registered_at = tx.scalar(_A_CANDIDATE, {"of_account": row["id"]})
+        if registered_at is None:
+            count += _erase_wholly(tx, as_account(row), _UNPROVED, keys)
+        elif registered_at >= until:
+            # It began anew: or all that are registered again and again would stand before those that are not.
+            tx.execute(_BEGAN, {"of_account": row["id"], "at": registered_at})
+    return count
+
+
+def prune_unproved_candidates(tx: Connection, now_ms: int, *, kept_days: int) -> int:
+    """Delete a batch of registrations whose address nobody proved in that time; returns how many."""
+    return tx.execute(_PRUNE_CANDIDATES, {"until": now_ms - kept_days * DAY_MS}).rowcount
+
+
+def _erase_wholly(tx: Connection, account: AccountRow, reach: Reach, keys: Keys) -> bool:
+    return erase_one(tx, account, reach, keys.hidden_addresses(account.address_key), wholly=True)

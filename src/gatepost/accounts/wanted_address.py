@@ -170,9 +170,13 @@ def give(tx: Connection, account: AccountRow, email: str, address_key: str, **ch
     raise TryLater("somebody registers the address again and again")
 
 
-def prune_address_changes(tx: Connection, now_ms: int) -> int:
-    """Delete a batch of wishes whose links are dead for long; returns how many."""
-    return tx.execute(_PRUNE, {"kept_since": now_ms - KEPT_S * 1000, "at_most": PRUNE_BATCH}).rowcount
+def prune_address_changes(tx: Connection, now_ms: int, *, kept_s: int = KEPT_S) -> int:
+    """Delete a batch of wishes whose links are dead for long; returns how many.
+
+    `kept_s`: as long as messages say whom they were for. An account that is erased until then finds by its wishes the
+    messages to addresses that it wanted, or once had.
+    """
+    return tx.execute(_PRUNE, {"kept_since": now_ms - kept_s * 1000, "at_most": PRUNE_BATCH}).rowcount
 
 
 def _make_room(tx: Connection, account: AccountRow, address_key: str) -> int:

@@ -1,13 +1,14 @@
 """Old rows are deleted beside the mail, in transactions of their own, batch by batch."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import Protocol
 
 from sqlalchemy import Connection
 
 from gatepost.delivery.attempt import Desk
-from gatepost.events import MessagesPruned
+from gatepost.events import Event, MessagesPruned
 
 CHORES_EVERY_S = 600.0
 
@@ -16,6 +17,17 @@ class Chore(Protocol):
     """Deletes one bounded batch of old rows and returns how many went."""
 
     def __call__(self, tx: Connection, now_ms: int) -> int: ...
+
+
+@dataclass(frozen=True)
+class Announced:
+    """A chore with an event of its own in place of MessagesPruned; it is made with `count`."""
+
+    chore: Chore
+    event: Callable[..., Event]
+
+    def __call__(self, tx: Connection, now_ms: int) -> int:
+        return self.chore(tx, now_ms)
 
 
 class Chores:
@@ -39,7 +51,8 @@ class Chores:
         for chore in self._chores:
             count = await self._desk.database.write(partial(chore, now_ms=now_ms))
             if count:
-                self._desk.events.emit(MessagesPruned(count=count))
+                event = chore.event if isinstance(chore, Announced) else MessagesPruned
+                self._desk.events.emit(event(count=count))
             found += count
         if not found:  # else there may be more than a batch: after the next claim, not in ten minutes
             self._done_at = now_s

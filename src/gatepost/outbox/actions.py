@@ -52,6 +52,7 @@ IN_FLIGHT_TEXT = N_(
     "It is being handed over to a server at this moment. Look again in a few seconds, and decide by what became of it."
 )
 NOBODY_TEXT = N_("Nobody has an account with this address, so there is nobody to write to.")
+FORGOTTEN_TEXT = N_("It is so old that whom it was for is kept no more.")
 NOT_WANTED_TEXT = N_("It was cancelled for the reason beside it, and that would hold for a copy as well.")
 COPY_DUE_TEXT = N_("Another copy goes out by itself when it is due. To send a message in its place, cancel it first.")
 SENT_AGAIN_TEXT = N_("It was sent again already, and that message is still on its way: see `resent_as`.")

@@ -22,6 +22,7 @@ from gatepost.mail.draft import Draft, IfUnknown, Priority
 from gatepost.outbox.actions import (
     BY_OPERATOR,
     COPY_DUE_TEXT,
+    FORGOTTEN_TEXT,
     LEADS_TO,
     NOBODY_TEXT,
     NOT_WANTED_TEXT,
@@ -32,6 +33,7 @@ from gatepost.outbox.actions import (
 )
 from gatepost.outbox.enqueue import new_row
 from gatepost.outbox.lifecycle import UNACCEPTED, State
+from gatepost.outbox.retention import ANONYMISED
 from gatepost.outbox.tables import messages
 
 
@@ -161,6 +163,8 @@ def _resend(tx: Connection, row: RowMapping, by: Signature, now_ms: int) -> uuid
     """Promise the same once more as a message of its own, with its own Message-ID and as much time."""
     if row["recipient"] is None:
         raise ActionRefused(NOBODY_TEXT)
+    if row["recipient"] == ANONYMISED:
+        raise ActionRefused(FORGOTTEN_TEXT)
     if row["state"] == State.CANCELLED and row["reason"] != BY_OPERATOR:
         raise ActionRefused(NOT_WANTED_TEXT)
     if row["state"] == State.UNKNOWN and row["due_at"] is not None:

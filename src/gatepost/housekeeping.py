@@ -1,0 +1,48 @@
+"""What is deleted or forgotten beside the mail, and after how long: every chore of a worker, in one list."""
+
+from functools import partial
+
+from gatepost.accounts.deletion import erase_deleted, erase_unverified, prune_unproved_candidates
+from gatepost.accounts.idempotency import prune_idempotency_keys
+from gatepost.accounts.keys import Keys
+from gatepost.accounts.known_clients import prune_known_clients
+from gatepost.accounts.limits import prune_limits
+from gatepost.accounts.registration import prune_candidates
+from gatepost.accounts.sessions import prune_sessions
+from gatepost.accounts.spent_tokens import prune_spent_tokens
+from gatepost.accounts.tokens import prune_tokens
+from gatepost.accounts.wanted_address import prune_address_changes
+from gatepost.delivery.chores import Announced, Chore
+from gatepost.events import AccountsErased, MessagesAnonymised
+from gatepost.outbox.prune import prune_no_account
+from gatepost.outbox.retention import anonymise
+from gatepost.settings import Settings
+
+DAY_S = 24 * 3600
+
+
+def build_chores(settings: Settings, keys: Keys) -> tuple[Chore, ...]:
+    """Make the chores of a worker; each does one bounded batch in a transaction of its own."""
+    messages_kept = settings.messages_kept_days
+    unverified_kept = settings.unverified_kept_days
+    return (
+        prune_no_account,
+        prune_tokens,
+        prune_spent_tokens,
+        prune_candidates,
+        prune_idempotency_keys,
+        prune_limits,
+        prune_sessions,
+        prune_known_clients,
+        partial(prune_address_changes, kept_s=messages_kept * DAY_S),
+        Announced(
+            partial(erase_deleted, kept_days=settings.deleted_kept_days, keys=keys),
+            partial(AccountsErased, reason="deleted"),
+        ),
+        partial(prune_unproved_candidates, kept_days=unverified_kept),
+        Announced(
+            partial(erase_unverified, kept_days=unverified_kept, keys=keys),
+            partial(AccountsErased, reason="never_verified"),
+        ),
+        Announced(partial(anonymise, kept_days=messages_kept), MessagesAnonymised),
+    )
