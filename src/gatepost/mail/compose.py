@@ -5,7 +5,7 @@ Everything here is pure and runs for every attempt; docs/decisions/0006 says why
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from gatepost.errors import ComposeError
 from gatepost.mail.address import wire_address
@@ -58,7 +58,7 @@ class Composed:
 
     return_path: str
     recipient: str
-    content: bytes
+    content: bytes = field(repr=False)  # the link is in it
 
 
 class Composer:
