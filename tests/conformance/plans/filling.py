@@ -1,5 +1,6 @@
 """The rows of a database that has been in use: 100,000 messages, and what belongs to them. The same on every run."""
 
+import hashlib
 import json
 import random
 import uuid
@@ -8,7 +9,7 @@ from dataclasses import dataclass
 from itertools import accumulate, repeat
 from typing import Any
 
-from gatepost.accounts.tables import accounts, candidates, idempotency_keys, tokens
+from gatepost.accounts.tables import accounts, candidates, idempotency_keys, known_clients, sessions, tokens
 from gatepost.audit.tables import audit
 from gatepost.outbox.tables import attempts, messages, workers
 
@@ -19,7 +20,7 @@ OWNER = "host:1:abcdef"
 HIDDEN = "hidden:0123456789abcdef"
 FLOODED = 7  # the account a stranger asked verification messages for again and again
 FLOOD = 2_000
-BIG = (messages, attempts, accounts, candidates, tokens, idempotency_keys, audit)
+BIG = (messages, attempts, accounts, candidates, tokens, idempotency_keys, audit, sessions, known_clients)
 RESENT_EACH = 50  # so many messages are one that was resent, which was the one before it
 
 _SETTLED = {
@@ -68,6 +69,8 @@ def rows_of(shape: Shape) -> Iterator[tuple[Any, list[str], list[tuple[Any, ...]
         (messages, stored),
         (attempts, _attempts(stored)),
         (audit, _audit(stored)),
+        (sessions, _sessions()),
+        (known_clients, _known_clients()),
         (workers, [{"owner": OWNER, "slots": 16, "started_at": NOW_MS, "beat_at": NOW_MS}]),
     ):
         names = [column.name for column in table.columns]
@@ -93,6 +96,11 @@ def address_of(number: int) -> str:
 def token_id(number: int) -> bytes:
     """The id of the token one message carries; evenly spread, as random ones are."""
     return ((number * 0x9E3779B97F4A7C15F39CC0605CEDC835) & ((1 << 128) - 1)).to_bytes(16, "big")
+
+
+def session_token(number: int) -> str:
+    """The token of one session of an account; those from ACCOUNTS on belong to FLOODED."""
+    return f"{number:043}"
 
 
 def _accounts() -> Iterator[Row]:
@@ -229,4 +237,26 @@ def _idempotency_keys(chance: random.Random) -> Iterator[Row]:
             "body_mac": chance.randbytes(32),
             "account_id": account_id(number).bytes,
             "created_at": NOW_MS - chance.randrange(2 * DAY_MS),
+        }
+
+
+def _sessions() -> Iterator[Row]:
+    for number in range(ACCOUNTS + 99):
+        created_at = NOW_MS - (number % 40) * DAY_MS  # a quarter is over
+        yield {
+            "id": row_id(number, created_at),
+            "digest": hashlib.sha256(session_token(number).encode()).digest(),
+            "account_id": account_id(number if number < ACCOUNTS else FLOODED).bytes,
+            "created_at": created_at,
+            "seen_at": created_at,
+            "expires_at": created_at + 30 * DAY_MS,
+        }
+
+
+def _known_clients() -> Iterator[Row]:
+    for number in range(ACCOUNTS):
+        yield {
+            "account_id": account_id(number).bytes,
+            "client": hashlib.sha256(str(number).encode()).digest()[:16],
+            "seen_at": NOW_MS - (number % 100) * DAY_MS,
         }
