@@ -189,7 +189,7 @@ def test_the_document_describes_every_problem():
     document = service(Site()).get("/openapi.json").json()
     register = document["paths"]["/auth/register"]["post"]["responses"]
     assert list(register["422"]["content"]) == ["application/problem+json"]
-    assert {"202", "403", "409", "413", "415", "422", "503"} == set(register)
+    assert {"202", "403", "409", "413", "415", "422", "429", "503"} == set(register)
     account = document["components"]["schemas"]["AccountBody"]["properties"]
     assert set(account) == {"id", "email", "name", "locale", "verified_at", "created_at"}
     assert "HTTPValidationError" not in document["components"]["schemas"]

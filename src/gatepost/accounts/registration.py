@@ -211,7 +211,8 @@ def _promise(
     template = "account_exists" if standing is Standing.TAKEN else "verification"
     wanted = {template: _why_not(account)}
     if gate.welcome == "at_registration":
-        wanted["welcome"] = None if standing is Standing.CREATED else "already_welcomed"
+        skip = None if standing is Standing.CREATED else "already_welcomed"
+        wanted["welcome"] = skip
     skips = caps.ask(tx, gate, account, wanted, address_key=account.address_key, client=asked.client, now_ms=now_ms)
     token_id = tokens.issue(
         tx,

@@ -113,7 +113,10 @@ def accounts_router(context: WebContext, *, prefix: str = "/auth") -> APIRouter:
     return router
 
 
-_ANY_JSON = ("foreign_origin", "body_too_large", "unsupported_media_type", "invalid_input", "try_later")
+_ANY_JSON = (
+    *("foreign_origin", "body_too_large", "unsupported_media_type", "invalid_input"),
+    *("too_many_requests", "try_later"),
+)
 
 
 def _add_registration(router: APIRouter, context: WebContext) -> None:
@@ -123,7 +126,9 @@ def _add_registration(router: APIRouter, context: WebContext) -> None:
         "/register",
         status_code=201 if reveals else 202,
         response_model=AccountBody if reveals else CheckYourInbox,
-        responses=documented(*_ANY_JSON, *(["address_taken"] if reveals else []), "idempotency_key_reused"),
+        responses=documented(
+            "challenge_failed", *_ANY_JSON, *(["address_taken"] if reveals else []), "idempotency_key_reused"
+        ),
         summary="Register an address",
     )
     async def post_register(
@@ -175,7 +180,7 @@ def _add_verification(router: APIRouter, context: WebContext) -> None:
         "/verify/request",
         status_code=202,
         response_model=CheckYourInbox,
-        responses=documented(*_ANY_JSON),
+        responses=documented("challenge_failed", *_ANY_JSON),
         summary="Ask for another verification message",
     )
     async def post_verify_request(
@@ -196,7 +201,7 @@ def _add_password_reset(router: APIRouter, context: WebContext) -> None:
         "/password/reset/request",
         status_code=202,
         response_model=CheckYourInbox,
-        responses=documented(*_ANY_JSON),
+        responses=documented("challenge_failed", *_ANY_JSON),
         summary="Ask for a password reset",
     )
     async def post_reset_request(
