@@ -45,7 +45,7 @@ async def test_only_the_newest_reset_link_works(flows: Flows, clock: MovableCloc
     await flows.reset(new)
 
 
-async def test_a_reset_voids_every_other_token_and_cancels_what_waits_to_carry_one(
+async def test_s34_a_reset_voids_every_other_token_and_cancels_what_waits_to_carry_one(
     flows: Flows, clock: MovableClock
 ) -> None:
     """A verification that has not gone out is cancelled as superseded; its link would be dead."""

@@ -64,7 +64,7 @@ async def test_a_taken_address_never_causes_a_verification_or_welcome(flows: Flo
     assert {"verification": 1, "welcome": 1, "account_exists": 1} == out
 
 
-async def test_a_strangers_password_never_reaches_a_verified_account(flows: Flows) -> None:
+async def test_s19_a_strangers_password_never_reaches_a_verified_account(flows: Flows) -> None:
     """Registering a taken address keeps no password, and changes neither name nor hash of the account."""
     await flows.registered_and_verified()
     (before,) = await flows.accounts()

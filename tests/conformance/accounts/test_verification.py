@@ -55,7 +55,7 @@ async def test_of_many_redemptions_at_once_exactly_one_succeeds(flows: Flows) ->
     )
 
 
-async def test_with_two_registrations_waiting_whoever_proves_chooses_the_password(flows: Flows) -> None:
+async def test_s19_with_two_registrations_waiting_whoever_proves_chooses_the_password(flows: Flows) -> None:
     """Nobody knows which one the owner made: neither password counts, and the token is still good."""
     await flows.register(password="the stranger's password", name="Stranger")
     await flows.register(password="the owner's password", name="Owner")
@@ -136,7 +136,7 @@ async def test_a_reset_token_verifies_nothing(flows: Flows) -> None:
         await flows.verify((await flows.deliver())["password_reset"])
 
 
-async def test_a_token_is_bound_to_the_address_it_was_mailed_to(flows: Flows) -> None:
+async def test_s30_a_token_is_bound_to_the_address_it_was_mailed_to(flows: Flows) -> None:
     """Once the account has another address, the old link proves nothing."""
     await flows.register()
     token = (await flows.deliver())["verification"]
