@@ -54,22 +54,38 @@ class Reach:
     waiting: bool
     of_others: bool
 
-    def delete(self, tx: Connection, account_id: uuid.UUID, address_keys: Sequence[str]) -> bool:
-        """Delete some of them; returns whether none is left."""
-        which = {"of_account": account_id, "of_keys": list(address_keys), "at_most": ROWS_AT_ONCE}
+    def delete(
+        self, tx: Connection, account_id: uuid.UUID, address_keys: Sequence[str], further_keys: Sequence[str]
+    ) -> bool:
+        """Delete some of them; returns whether none is left.
+
+        Args:
+            tx: the transaction.
+            account_id: whose.
+            address_keys: of the account's address, also as they stand where nobody has it.
+            further_keys: of addresses it once had or wanted; they may be somebody else's.
+        """
+        which = {
+            "of_account": account_id,
+            "of_keys": list(address_keys),
+            "further_keys": list(further_keys),
+            "at_most": ROWS_AT_ONCE,
+        }
         for found in self._found:
             _delete_messages(tx, tx.execute(self._idle(found), which).all())
         return all(tx.execute(found.limit(1), which).first() is None for found in self._found)
 
     @cached_property
-    def _found(self) -> tuple[Select[Any], Select[Any]]:
-        # A message that never was to go out no index finds by its account. It was to an address the account has, had
-        # or wanted.
+    def _found(self) -> tuple[Select[Any], ...]:
+        # What never was to go out no index finds by its account, only by its address.
         row = select(messages.c.id, messages.c.token_id)
+        theirs = messages.c.account_id == _OF
         to_address = row.where(among(messages.c.recipient_key, "of_keys"))
-        if not self.of_others:
-            to_address = to_address.where(or_(messages.c.account_id == _OF, messages.c.account_id.is_(None)))
-        return row.where(messages.c.account_id == _OF, WAS_MEANT_TO_GO_OUT), to_address
+        return (
+            row.where(theirs, WAS_MEANT_TO_GO_OUT),
+            to_address if self.of_others else to_address.where(or_(theirs, messages.c.account_id.is_(None))),
+            row.where(theirs, among(messages.c.recipient_key, "further_keys")),
+        )
 
     def _idle(self, found: Select[Any]) -> Select[Any]:
         idle = found.where(messages.c.owner.is_(None))
@@ -90,8 +106,8 @@ def erase_one(tx: Connection, account: AccountRow, reach: Reach, hidden: Sequenc
     """
     which = {"of_account": account.id, "at_most": ROWS_AT_ONCE}
     changes = tx.execute(_CHANGES, which).all()
-    keys = {account.address_key, *hidden, *(key for change in changes for key in change[1:])}
-    gone = reach.delete(tx, account.id, sorted(keys))
+    further = {key for change in changes for key in change[1:]} - {account.address_key}
+    gone = reach.delete(tx, account.id, [account.address_key, *hidden], sorted(further))
     if wholly:
         if not gone:
             return False

@@ -1,13 +1,32 @@
-"""What is erased is nowhere any more."""
+"""What is erased is nowhere any more, and goes when it is time."""
 
 import uuid
+from datetime import timedelta
 
-from gatepost.accounts.deletion import erase
+import pytest
+from sqlalchemy import Connection, select, update
+
+from gatepost.accounts import deletion, erasing
+from gatepost.accounts.deletion import delete_account, erase, erase_deleted, erase_unverified, prune_unproved_candidates
 from gatepost.accounts.messages import To, address_change
+from gatepost.accounts.operators import AccountAction, act_on_account
+from gatepost.accounts.sessions import Current
+from gatepost.accounts.tokens import prune_tokens
+from gatepost.audit.tables import audit
+from gatepost.audit.trail import Signature
+from gatepost.errors import SignInFailed
+from gatepost.outbox.actions import Action
 from gatepost.outbox.enqueue import enqueue
-from gatepost.outbox.tables import messages
-from tests.support.flows import ADDRESS, Flows
+from gatepost.outbox.operate import act
+from gatepost.outbox.prune import prune_no_account
+from gatepost.outbox.tables import attempts, messages
+from tests.support.changes import AT_HOME, NEW_ADDRESS, Changes
+from tests.support.clock import MovableClock
+from tests.support.flows import ADDRESS, PASSWORD, Flows
 from tests.support.traces import traces
+
+KEPT_DAYS = 14
+BO = "bo@example.com"
 
 
 async def _erase(flows: Flows, account_id: uuid.UUID) -> int:
@@ -48,3 +67,204 @@ async def test_others_keep_their_messages_to_the_address(flows: Flows) -> None:
     assert ["address_change"] == [
         row["template"] for row in await flows.rows(messages) if row["recipient_key"] == bo["address_key"]
     ]
+
+
+async def _chores(flows: Flows, kept_days: int = KEPT_DAYS) -> tuple[int, int]:
+    """How many deleted accounts, and how many that nobody proved, are erased."""
+    gate = flows.gate
+    now_ms = gate.clock.now_ms()
+
+    def work(tx: Connection) -> tuple[int, int]:
+        deleted = erase_deleted(tx, now_ms, kept_days=kept_days, keys=gate.keys)
+        prune_unproved_candidates(tx, now_ms, kept_days=30)
+        return deleted, erase_unverified(tx, now_ms, kept_days=30, keys=gate.keys)
+
+    return await gate.database.write(work)
+
+
+async def _delete(flows: Flows, who: Current) -> None:
+    await delete_account(flows.gate, who, current_password=PASSWORD, request_id="request-12", client=AT_HOME)
+
+
+async def _deleted(flows: Flows) -> uuid.UUID:
+    mira = await Changes(flows).registered()
+    await _delete(flows, mira)
+    return mira.account.id
+
+
+async def _registered_bo(flows: Flows) -> None:
+    await flows.register(BO, name="Bo")
+    await flows.verify((await flows.deliver())["verification"])
+
+
+async def _settle(flows: Flows, clock: MovableClock) -> None:
+    """Let a server take all that waits, and some minutes pass."""
+    await flows.deliver()
+    clock.move(timedelta(minutes=2).total_seconds())
+
+
+async def test_s118_a_deleted_account_is_erased_everywhere(flows: Flows, clock: MovableClock) -> None:
+    """No column of any table holds address, name, id or anything made of them; that operators did something stays."""
+    person, gate = Changes(flows), flows.gate
+    await flows.request_reset(ADDRESS)  # before there was an account: its message stands under a keyed hash
+    await flows.register(key="a-key-of-a-client")
+    await flows.register(name="Mirabelle")
+    verified = await flows.verify((await flows.deliver())["verification"], PASSWORD)
+    account_id = (await flows.accounts())[0]["id"]
+    assert verified
+    await flows.register()  # the address is taken: told, and once more not
+    await flows.register()
+    await _registered_bo(flows)
+    mira = await person.sign_in()
+    await person.request(mira, BO)  # taken: nothing goes there
+    confirm, _ = await person.requested(mira, NEW_ADDRESS)
+    await person.confirm(confirm)
+    await flows.register(NEW_ADDRESS)
+    with pytest.raises(SignInFailed):
+        await flows.sign_in(ADDRESS)
+    mira = await person.sign_in(NEW_ADDRESS)
+    await flows.request_reset(NEW_ADDRESS)
+    await flows.deliver()
+    by = Signature(actor="admin token", reason="mira asked by phone")
+    await act_on_account(gate, AccountAction.ENABLE, account_id, by)
+    message = next(row for row in await flows.rows(messages) if row["template"] == "welcome")
+    now_ms = clock.now_ms()
+    await gate.database.write(lambda tx: act(tx, Action.RESEND, message["id"], by, now_ms).result)
+    hers = select(messages.c.id).where(messages.c.account_id == account_id)
+    words = update(attempts).where(attempts.c.message.in_(hers)).values(reply_text="550 <mira@example.com> unknown")
+    await gate.database.write(lambda tx: tx.execute(words).rowcount)
+    bo = await person.sign_in(BO)
+    await person.request(bo, NEW_ADDRESS)  # what somebody else wanted to have written to the address
+    await _delete(flows, mira)
+    await _settle(flows, clock)
+    needles: list[str | bytes] = ["mira", account_id.bytes, account_id.hex]
+    for key in (ADDRESS, NEW_ADDRESS):
+        needles += gate.keys.hidden_addresses(key)
+    bos = [row for row in await flows.rows(messages) if row["recipient"] == BO and row["account_id"] != account_id]
+    before = await traces(gate.database, needles)
+    assert {
+        "accounts.email",
+        "messages.recipient",
+        "attempts.reply_text",
+        "audit.reason",
+        "tokens.address_key",
+    } < before
+    assert (0, 0) == await _chores(flows)
+    clock.move(timedelta(days=KEPT_DAYS).total_seconds())
+    assert (1, 0) == await _chores(flows)
+    await gate.database.write(lambda tx: [prune(tx, clock.now_ms()) for prune in (prune_no_account, prune_tokens)])
+    assert {"audit.subject"} == await traces(gate.database, needles)
+    assert [BO] == [row["email"] for row in await flows.accounts()]
+    assert bos == await flows.rows(messages)
+
+
+async def test_s118_not_a_day_before_its_time(flows: Flows, clock: MovableClock) -> None:
+    """Until then a reset brings the account back, as the notice promised."""
+    await _deleted(flows)
+    await _settle(flows, clock)
+    clock.move(timedelta(days=KEPT_DAYS, minutes=-10).total_seconds())
+    assert (0, 0) == await _chores(flows)
+    await flows.request_reset()
+    await flows.reset((await flows.deliver())["password_reset"])
+    clock.move(timedelta(days=1).total_seconds())
+    assert (0, 0) == await _chores(flows)
+    assert [ADDRESS] == [row["email"] for row in await flows.accounts()]
+
+
+@pytest.mark.parametrize("in_hand", [False, True], ids=["waiting", "in flight"])
+async def test_an_account_stays_until_its_last_message_is_over(
+    flows: Flows, clock: MovableClock, in_hand: bool
+) -> None:
+    """Where nothing is kept at all, the notice still goes out first."""
+    await _deleted(flows)
+    if in_hand:
+        await flows.claim()
+    assert (0, 0) == await _chores(flows, kept_days=0)
+    assert 1 == len(await flows.accounts())
+    if in_hand:
+        await flows.gate.database.write(
+            lambda tx: tx.execute(update(messages).values(state="queued", owner=None, due_at=0)).rowcount
+        )
+    assert ["account_deleted"] == [one.template for one, _ in await flows.deliver_each()]
+    assert (1, 0) == await _chores(flows, kept_days=0)
+    assert ([], []) == (await flows.accounts(), await flows.rows(messages))
+
+
+async def test_what_a_stranger_caused_goes_piece_by_piece(
+    flows: Flows, clock: MovableClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However many rows there are, one transaction deletes only so many of a kind; the account goes with the last."""
+    await _deleted(flows)
+    for _ in range(4):
+        await flows.register()
+    await _settle(flows, clock)
+    clock.move(timedelta(days=KEPT_DAYS).total_seconds())
+    monkeypatch.setattr(erasing, "ROWS_AT_ONCE", 3)
+    rounds = []
+    while not rounds or rounds[-1] == (0, 0):
+        rounds.append(await _chores(flows))
+        assert len(rounds) < 20
+    assert len(rounds) > 2
+    assert set() == await traces(flows.gate.database, ["mira"])
+
+
+async def test_s80_an_address_nobody_proved_goes_with_everything(flows: Flows, clock: MovableClock) -> None:
+    """Thirty days after the registration, with its candidates, tokens and messages; one that was proved stays."""
+    await _registered_bo(flows)
+    await flows.register()
+    await flows.deliver()
+    clock.move(timedelta(days=30, minutes=-1).total_seconds())
+    assert (0, 0) == await _chores(flows)
+    clock.move(timedelta(minutes=2).total_seconds())
+    assert (0, 1) == await _chores(flows)
+    assert set() == await traces(flows.gate.database, ["mira"])
+    assert [BO] == [row["email"] for row in await flows.accounts()]
+
+
+async def test_s80_a_registration_counts_from_the_last_one(flows: Flows, clock: MovableClock) -> None:
+    """Whoever registers again on the 29th day has another thirty; the first registration goes all the same."""
+    await flows.register()
+    await flows.deliver()
+    clock.move(timedelta(days=29).total_seconds())
+    await flows.register(name="Mirabelle")
+    await flows.deliver()
+    clock.move(timedelta(days=2).total_seconds())
+    assert (0, 0) == await _chores(flows)
+    assert ["Mirabelle"] == [row["name"] for row in await flows.candidates()]
+    clock.move(timedelta(days=29).total_seconds())
+    assert (0, 1) == await _chores(flows)
+    assert set() == await traces(flows.gate.database, ["mira"])
+
+
+async def test_those_who_began_anew_do_not_stand_before_the_others(
+    flows: Flows, clock: MovableClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A batch looks at the oldest: an account that is kept alive by new registrations leaves that place."""
+    monkeypatch.setattr("gatepost.accounts.deletion._UNVERIFIED", deletion._UNVERIFIED.limit(1))
+    for email in (ADDRESS, BO):
+        await flows.register(email)
+    await flows.deliver()
+    clock.move(timedelta(days=20).total_seconds())
+    await flows.register()
+    await flows.deliver()
+    clock.move(timedelta(days=11).total_seconds())
+    assert [(0, 0), (0, 1), (0, 0)] == [await _chores(flows) for _ in range(3)]
+    assert [ADDRESS] == [row["email"] for row in await flows.accounts()]
+
+
+async def test_that_an_operator_did_something_stays(flows: Flows, clock: MovableClock) -> None:
+    """Who, what and when; no longer why, because that may name the person."""
+    account_id = await _deleted(flows)
+    by = Signature(actor="admin token", reason="mira asked by phone", request_id="request-8")
+    await act_on_account(flows.gate, AccountAction.DISABLE, account_id, by)
+    await _settle(flows, clock)
+    clock.move(timedelta(days=KEPT_DAYS).total_seconds())
+    assert (1, 0) == await _chores(flows)
+
+    def query(connection: Connection) -> list[tuple[object, ...]]:
+        return [tuple(row) for row in connection.execute(audit.select().with_only_columns(*_DEED))]
+
+    assert [("admin token", "disable", None, "request-8")] == await flows.gate.database.read(query)
+
+
+_DEED = (audit.c.actor, audit.c.action, audit.c.reason, audit.c.request_id)
