@@ -28,7 +28,7 @@ MIN_CHARACTERS = 12  # what is shorter stands in texts by chance, and is refused
 # Where secrets rightly are: mail for developers, keys and settings as somebody gave them.
 RIGHTLY_IN = ("*.eml", "secret.key", "gatepost.toml", "*.env", "*.py", "*.pem", "*.lock")
 _SHAPE = slice(22, 42), slice(43, 63)  # of a mailed token: behind its id, and one of both survives a soft line break
-_NAMES = {"password": "password", "current_password": "password", "new_password": "password"}
+_PASSWORDS = ("password", "current_password")
 _NO_NAME = re.compile(r"[^\w .-]+")
 _COOKIE = re.compile(r"(?:__Host-)?gatepost=([\w-]{43})(?:;|$)")
 
@@ -77,9 +77,11 @@ class Issued:
                 self.note(name.lower().replace("_", " "), value)
 
     def note_request(self, body: bytes | str | None) -> None:
-        """Note the passwords in the body of a request, JSON or a form."""
-        for name, value in _members(body):
-            if name in _NAMES:
+        """Note the passwords in the body of a request, JSON or a form; what is said openly beside is none."""
+        members = _members(body)
+        said = [value for name, value in members if name not in _PASSWORDS]
+        for name, value in members:
+            if name in _PASSWORDS and value not in said:
                 self.note("password", value)
 
     def note_answer(self, body: bytes | str, cookies: Iterable[str] = ()) -> None:
