@@ -6,7 +6,7 @@ to the old address is promised in the same transaction, and its link outlives ev
 
 from dataclasses import replace
 
-from sqlalchemy import Connection, bindparam, select
+from sqlalchemy import Connection
 
 from gatepost.accounts import caps, messages, tokens, wanted_address
 from gatepost.accounts.account import Account, AccountRow, public, take_by_token
@@ -15,7 +15,6 @@ from gatepost.accounts.gate import Gate
 from gatepost.accounts.limits import Act, admit
 from gatepost.accounts.password_change import prove_password, write_proved
 from gatepost.accounts.sessions import Current, end_all
-from gatepost.accounts.tables import accounts
 from gatepost.accounts.token_mail import promise
 from gatepost.accounts.tokens import Purpose
 from gatepost.errors import N_, BadToken, FieldError, InvalidInput
@@ -30,8 +29,6 @@ from gatepost.events import (
 )
 from gatepost.mail.address import Address, mask_address, parse_address
 from gatepost.outbox.enqueue import enqueue
-
-_STANDING = select(accounts.c.deleted_at, accounts.c.disabled_at).where(accounts.c.id == bindparam("of_account"))
 
 
 async def request_address_change(
@@ -93,7 +90,7 @@ async def undo_address_change(gate: Gate, *, token: object, request_id: str, cli
     """
     await admit(gate, Act.REDEEM, client, request_id=request_id)
     try:
-        return await _undo(gate, token, request_id)
+        return await _undo(gate, token, request_id, client)
     except BadToken as error:
         gate.events.emit(TokenRefused(request_id=request_id, purpose=Purpose.ADDRESS_UNDO, reason=str(error)))
         raise
@@ -151,6 +148,8 @@ async def _confirm(gate: Gate, token: object, request_id: str) -> Account:
         change = wanted_address.by_confirm_token(tx, live.id)
         if account is None or change is None:
             raise BadToken("not_found")
+        if account.disabled_at is not None or account.deleted_at is not None:
+            raise BadToken("disabled")
         if (account.address_key, live.address_key) != (change.old_key, change.new_key):
             raise BadToken("address_changed")
         changed, erased = wanted_address.give(tx, account, change.new_email, change.new_key, verified_at=now_ms)
@@ -168,7 +167,7 @@ async def _confirm(gate: Gate, token: object, request_id: str) -> Account:
     return public(account)
 
 
-async def _undo(gate: Gate, token: object, request_id: str) -> Account:
+async def _undo(gate: Gate, token: object, request_id: str, client: Client | None) -> Account:
     presented = tokens.parse(token)
     now_ms = gate.clock.now_ms()
 
@@ -178,24 +177,25 @@ async def _undo(gate: Gate, token: object, request_id: str) -> Account:
         change = wanted_address.by_undo_token(tx, live.id)
         if account is None or change is None or live.address_key != change.old_key:
             raise BadToken("not_found")
-        standing = tx.execute(_STANDING, {"of_account": account.id}).one()
+        if account.disabled_at is not None:
+            raise BadToken("disabled")
         back = {"verified_at": now_ms, "password_hash": None, "deleted_at": None}
         restored, erased = wanted_address.give(tx, account, change.old_email, change.old_key, **back)
         wanted_address.close_undone(tx, change, now_ms, spare=live.id)
         tokens.use(tx, live, now_ms)
         ended = end_all(tx, account.id)
-        skip = "disabled" if standing.disabled_at is not None else None
         reset = promise(
             tx,
             gate,
             Purpose.PASSWORD_RESET,
             restored,
             address_key=restored.address_key,
-            skip=skip,
+            skip=None,
             now_ms=now_ms,
             request_id=request_id,
+            client=client,
         )
-        return restored, erased, ended, standing.deleted_at is not None, str(reset.id)
+        return restored, erased, ended, account.deleted_at is not None, str(reset.id)
 
     account, erased, ended, was_deleted, reset = await gate.database.write(work)
     if erased:

@@ -152,14 +152,17 @@ async def test_s34_a_deletion_leaves_the_old_address_its_way_back(
     await assert_back(person)
 
 
-async def test_a_disabled_account_is_given_back_and_stays_disabled(person: Changes) -> None:
-    """Its owner is not written to before an operator enables it."""
+async def test_no_link_moves_a_disabled_account(person: Changes, heard: list[Event]) -> None:
+    """It stays as the operator left it, for either link, although their tokens were still good."""
     mira = await person.registered()
-    _, undo = await person.requested(mira)
+    confirm, undo = await person.requested(mira)
     await person.gate.database.write(lambda tx: tx.execute(update(accounts).values(disabled_at=1)).rowcount)
-    await person.undo(undo)
-    assert ("password_reset", "cancelled", "disabled") in await person.flows.outbox()
-    assert 1 == (await person.flows.accounts())[0]["disabled_at"]
+    before = await person.everything()
+    for redeem, token in ((person.confirm, confirm), (person.undo, undo)):
+        with pytest.raises(BadToken):
+            await redeem(token)
+    assert before == await person.everything()
+    assert ["disabled", "disabled"] == [one.reason for one in heard if isinstance(one, TokenRefused)]
 
 
 async def test_the_way_back_is_open_for_seven_days_from_its_mail(person: Changes, clock: MovableClock) -> None:
