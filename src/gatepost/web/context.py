@@ -58,6 +58,7 @@ class WebContext:
         readiness: one short reason for everything that keeps this process from its work; empty: ready.
         metrics: Prometheus text, read now.
         form_key: 32 secret bytes that sign the CSRF field of the forms.
+        methods_at: path → every method our routers offer there, for Allow; they may share a path. Routes fill it.
     """
 
     settings: Settings
@@ -73,6 +74,7 @@ class WebContext:
     readiness: Callable[[], Awaitable[Sequence[str]]]
     metrics: Callable[[], Awaitable[bytes]]
     form_key: bytes = field(repr=False)
+    methods_at: dict[str, set[str]] = field(default_factory=dict, compare=False, repr=False)
 
     @property
     def in_development(self) -> bool:

@@ -47,11 +47,10 @@ class GatepostRoute(APIRoute):
     answer_problem: ClassVar[AnswerProblem]
     takes_forms: ClassVar[bool]
     routine: ClassVar[bool]
-    methods_at: ClassVar[dict[str, set[str]]]  # path → every method of this router's routes there, for Allow
 
     def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
         super().__init__(path, endpoint, **options)
-        self.methods_at.setdefault(path, set()).update(self.methods or ())
+        self.context.methods_at.setdefault(path, set()).update(self.methods or ())
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request; everything below, FastAPI's own refusals included, passes through `decorated`."""
@@ -84,7 +83,7 @@ class GatepostRoute(APIRoute):
         if scope["method"] in (self.methods or ()):
             await super().handle(scope, receive, decorated)
         else:
-            allow = {"Allow": ", ".join(sorted(self.methods_at[self.path]))}
+            allow = {"Allow": ", ".join(sorted(context.methods_at[self.path]))}
             response = self._answer(Request(scope, receive), refused("method_not_allowed", headers=allow))
             await response(scope, receive, decorated)
 
@@ -148,6 +147,5 @@ def route_class_for(
             "answer_problem": staticmethod(answer_problem),
             "takes_forms": takes_forms,
             "routine": routine,
-            "methods_at": {},
         },
     )
