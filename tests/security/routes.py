@@ -53,11 +53,31 @@ PROBE: frozenset[Endpoint] = frozenset(
     {("GET", "/healthz"), ("HEAD", "/healthz"), ("GET", "/readyz"), ("HEAD", "/readyz"), ("GET", "/metrics")}
 )
 # For people with a browser: opening one changes nothing, and sending one takes the form field of that browser.
-_OPEN_PAGES = ("/register", "/verify", "/verify/request", "/reset", "/reset/request")
+_OPEN_PAGES = (
+    "/register",
+    "/verify",
+    "/verify/request",
+    "/reset",
+    "/reset/request",
+    "/login",
+    "/email/confirm",
+    "/email/undo",
+)
 PAGE: frozenset[Endpoint] = frozenset(
+    {("GET", "/"), *((method, path) for path in _OPEN_PAGES for method in ("GET", "HEAD", "POST"))}
+)
+# For people with a browser that has a session; everybody else is led to the sign-in page.
+ACCOUNT_PAGE: frozenset[Endpoint] = frozenset(
     {
-        ("GET", "/"),
-        *((method, path) for path in _OPEN_PAGES for method in ("GET", "HEAD", "POST")),
+        ("GET", "/account"),
+        ("HEAD", "/account"),
+        ("POST", "/account/sessions/end"),
+        ("POST", "/account/sign-out"),
+        *(
+            (method, f"/account/{what}")
+            for what in ("profile", "password", "email", "delete")
+            for method in ("GET", "HEAD", "POST")
+        ),
     }
 )
 # Files: the same for everybody.
@@ -87,6 +107,7 @@ CLASSES = {
     "operator": OPERATOR,
     "probe": PROBE,
     "page": PAGE,
+    "account page": ACCOUNT_PAGE,
     "file": FILE,
     "development": DEVELOPMENT,
 }

@@ -1,7 +1,6 @@
 """What every answer carries, whatever the request was: header fields, content type, and nothing of our insides."""
 
 import re
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -25,19 +24,6 @@ TEXT = {
 }
 INSIDES = re.compile(r"Traceback|File \"|\.py\b|sqlalchemy|sqlite|asyncpg|SELECT |INSERT |/(?:work|tmp|home|usr|var)/")
 EVERY_PATH = sorted({path for members in CLASSES.values() for _, path in members})
-
-
-@pytest.fixture(scope="module")
-def house(tmp_path_factory: pytest.TempPathFactory) -> House:
-    """A service in development without rate limits, for all tests of this file."""
-    return House(tmp_path_factory.mktemp("house"), rate_limits=False)
-
-
-@pytest.fixture(scope="module")
-def client(house: House) -> Iterator[TestClient]:
-    """A client of the running house."""
-    with house.client() as running:
-        yield running
 
 
 @pytest.fixture(scope="module")
