@@ -8,6 +8,7 @@ from sqlalchemy import Connection
 
 from gatepost.database.connection import Database
 from gatepost.delivery import commits, worker
+from gatepost.delivery.chores import Announced
 from gatepost.errors import InvalidRecipient, TemplateError
 from gatepost.events import (
     ClaimLost,
@@ -18,6 +19,7 @@ from gatepost.events import (
     MessageFailed,
     MessageGivenBack,
     MessageHeld,
+    MessagesAnonymised,
     MessagesPruned,
     MessagesRecovered,
     MessageUnknown,
@@ -323,6 +325,18 @@ async def test_chores_are_done_at_the_start_and_every_ten_minutes(
             delivery.ring.ring()
             await looked.acquire()
     assert ([500, 3, 7], []) == ([event.count for event in delivery.of(MessagesPruned)], batches)
+
+
+async def test_a_chore_may_have_an_event_of_its_own(
+    database: Database, server: SubmissionServer, clock: MovableClock
+) -> None:
+    """In place of the one that tells of all others."""
+    counts = [2, 0]
+    chore = Announced(lambda tx, now_ms: counts.pop(0) if counts else 0, MessagesAnonymised)
+    delivery = Delivery(database, smtp_to(server.port), clock, chores=(chore,))
+    async with delivery.running():
+        await delivery.wait_for(MessagesAnonymised)
+    assert ([2], []) == ([event.count for event in delivery.of(MessagesAnonymised)], delivery.of(MessagesPruned))
 
 
 async def test_a_stolen_claim_is_noticed_before_the_content(
