@@ -1,6 +1,8 @@
 """What a new password must not be, and what it may be."""
 
+import importlib
 import re
+from pathlib import Path
 
 import pytest
 
@@ -108,8 +110,8 @@ def test_s05_a_common_password_in_disguise_is_refused(password: str) -> None:
     "password",
     [
         "aaaaaaaaaaaa",
-        "110011001100",
-        "abcdabcdabcd",
+        "010011000111",
+        "k7udk7udk7ud",
         "qwertyuiop[]",
         "1qaz2wsx3edc4rfv",
         "zyxwvutsrqponm",
@@ -136,7 +138,8 @@ def test_s05_a_common_word_is_no_harm_where_the_rest_is_enough(password: str) ->
     [
         "ada.lovelace",
         "Lovelace-1815!!",
-        "L0vel4ce,A.King",
+        "L0vel4ce, A. King",
+        "L0vel4ce-wheel",
         "adalovelace+news",
         "i am lovelace",
         "analytical1843",
@@ -152,7 +155,7 @@ def test_s06_what_is_made_of_name_address_or_product_is_refused(password: str) -
 
 @pytest.mark.parametrize(
     "password",
-    ["lovelace had an engine", "larches lose their needles", "ada ada king ada king", "example of a fine kettle"],
+    ["lovelace had an engine", "larches lose their needles", "ada ada king ada king", "example 27 cows"],
 )
 def test_s06_a_sentence_may_hold_such_a_word(password: str) -> None:
     """Eight characters of one's own are enough, words under four characters and the top-level domain do not count."""
@@ -187,10 +190,20 @@ def test_a_least_score_refuses_what_zxcvbn_finds_easy() -> None:
     )
 
 
-def test_an_estimate_reads_a_hundred_characters() -> None:
-    """What lies behind them does not make a password worse, and costs nothing."""
-    pytest.importorskip("zxcvbn_rs_py", reason="the extra zxcvbn is not installed")
-    assert code("sandpiper quartz ladle tundra " * 34, policy=PasswordPolicy(12, "Larch", 4)) is None
+def test_an_estimate_reads_a_hundred_characters_and_knows_the_words(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What lies behind them would only cost; what is known about the person is known to whoever guesses."""
+    (tmp_path / "an_estimator.py").write_text(
+        "class Entropy:\n    score = 4\n\nseen = []\n\n"
+        "def zxcvbn(password, words):\n    seen.append((password, words))\n    return Entropy()\n"
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setattr(password_policy, "_ESTIMATOR", "an_estimator")
+    long = "sandpiper quartz ladle tundra " * 34
+    assert code(long, (None, "Ada Lovelace"), PasswordPolicy(12, "Larch", 4)) is None
+    seen = importlib.import_module("an_estimator").seen
+    assert [(long[:100], ["adalovelace", "lovelace", "larch"])] == seen
 
 
 def test_a_least_score_without_zxcvbn_refuses_the_start(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -70,9 +70,9 @@ class PasswordPolicy:
 
 
 def _score(password: str, words: list[str]) -> int:
-    return int(_estimator().zxcvbn(password[:_MOST_ESTIMATED], words).score)
+    return int(_estimator(_ESTIMATOR).zxcvbn(password[:_MOST_ESTIMATED], words).score)
 
 
 @cache
-def _estimator() -> Any:
-    return importlib.import_module(_ESTIMATOR)
+def _estimator(module: str) -> Any:
+    return importlib.import_module(module)
