@@ -22,3 +22,14 @@ class MovableClock:
     def set(self, seconds: float) -> None:
         """Set the wall clock ahead, or back, while no time passes."""
         self._set_s += seconds
+
+
+class StillClock(MovableClock):
+    """A wall clock that stands still until it is moved: for what counts requests over time."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._still_ms = time.time_ns() // 1_000_000
+
+    def now_ms(self) -> int:
+        return self._still_ms + round((self._ahead_s + self._set_s) * 1000)

@@ -46,6 +46,8 @@ class Flows:
         locale: str | None = None,
         key: str | None = None,
         preferred: str | None = None,
+        client: Client | None = None,
+        challenge: str | None = None,
     ) -> Account | None:
         ISSUED.note("password", password)
         return await register(
@@ -57,17 +59,21 @@ class Flows:
             request_id="request-1",
             preferred_locale=preferred,
             idempotency_key=key,
+            client=client,
+            challenge=challenge,
         )
 
-    async def verify(self, token: object, password: str | None = None) -> Account | ChoosePassword:
+    async def verify(
+        self, token: object, password: str | None = None, *, client: Client | None = None
+    ) -> Account | ChoosePassword:
         ISSUED.note("password", password)
-        return await verify(self.gate, token=token, password=password, request_id="request-2")
+        return await verify(self.gate, token=token, password=password, request_id="request-2", client=client)
 
-    async def request_verification(self, email: str = ADDRESS) -> None:
-        await request_verification(self.gate, email=email, request_id="request-3")
+    async def request_verification(self, email: str = ADDRESS, *, client: Client | None = None) -> None:
+        await request_verification(self.gate, email=email, request_id="request-3", client=client)
 
-    async def request_reset(self, email: str = ADDRESS) -> None:
-        await request_reset(self.gate, email=email, request_id="request-4")
+    async def request_reset(self, email: str = ADDRESS, *, client: Client | None = None) -> None:
+        await request_reset(self.gate, email=email, request_id="request-4", client=client)
 
     async def reset(
         self, token: object, password: str = "another good password", *, client: Client | None = None

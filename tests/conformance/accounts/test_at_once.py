@@ -51,7 +51,7 @@ async def test_a_thousand_registrations_of_one_address_make_one_account_and_one_
     ]
 
 
-async def test_the_owner_of_a_taken_address_is_told_once_by_a_hundred(everywhere: list[Flows]) -> None:
+async def test_s24_the_owner_of_a_taken_address_is_told_once_by_a_hundred(everywhere: list[Flows]) -> None:
     """Once a day holds for those who come at the same moment too."""
     await everywhere[0].registered_and_verified()
     await asyncio.gather(*(everywhere[number % len(everywhere)].register() for number in range(100)))

@@ -42,7 +42,7 @@ async def test_the_welcome_goes_out_when_the_setting_says(gate: Any, welcome: st
     assert templates == {template for template, _, _ in await flows.outbox()}
 
 
-async def test_the_owner_of_a_taken_address_is_told_once_a_day(flows: Flows, clock: MovableClock) -> None:
+async def test_s24_the_owner_of_a_taken_address_is_told_once_a_day(flows: Flows, clock: MovableClock) -> None:
     """The second and third attempt of one day write rows that never go out; the next day's goes out again."""
     await flows.registered_and_verified()
     for _ in range(3):
