@@ -23,8 +23,8 @@ WRONG = "a password nobody chose"
 class Counting(Passwords):
     """Hashes as ever, and counts how many were made."""
 
-    def __init__(self) -> None:
-        super().__init__(memory_kib=8, time_cost=1, parallelism=1)
+    def __init__(self, memory_kib: int = 8) -> None:
+        super().__init__(memory_kib=memory_kib, time_cost=1, parallelism=1)
         self.made = 0
 
     async def hash(self, password: str) -> str:
@@ -248,17 +248,17 @@ async def test_s08_a_weaker_hash_is_upgraded_at_login(flows: Flows) -> None:
 
 
 async def test_s08_a_failed_login_upgrades_nothing(flows: Flows) -> None:
-    """Neither with a wrong password, nor for an account nobody may sign in to."""
+    """Neither with a wrong password, nor for an account nobody may sign in to: one hash each, and none is kept."""
     await flows.registered_and_verified()
     before = (await flows.accounts())[0]["password_hash"]
-    stronger = Passwords(memory_kib=64, time_cost=2, parallelism=1)
+    stronger = Counting(memory_kib=64)
     strict = Flows(replace(flows.gate, passwords=stronger))
     with pytest.raises(SignInFailed):
         await strict.sign_in(password=WRONG)
     await _mark(flows, ADDRESS, "disabled_at")
     with pytest.raises(SignInFailed):
         await strict.sign_in()
-    assert before == (await flows.accounts())[0]["password_hash"]
+    assert (2, before) == (stronger.made, (await flows.accounts())[0]["password_hash"])
     stronger.close()
 
 
