@@ -83,10 +83,13 @@ async def test_s65_starttls_refused_gets_nothing(client: Client, authority: Auth
     _nothing_was_sent(server)
 
 
-async def test_s66_replies_injected_before_the_handshake_end_it(client: Client, authority: Authority) -> None:
+@pytest.mark.parametrize("goes_on", [False, True], ids=["and no handshake", "and the real handshake"])
+async def test_s66_replies_injected_before_the_handshake_end_it(
+    client: Client, authority: Authority, goes_on: bool
+) -> None:
     """Bytes behind the 220 to STARTTLS came in the clear: they are never read as replies from inside TLS."""
     async with SubmissionServer(ssl_context=authority.serving(HERE), credentials=ANN) as server:
-        server.at(Step.STARTTLS, Say(b"220 go\r\n250-injected\r\n250 AUTH PLAIN\r\n"))
+        server.at(Step.STARTTLS, Say(b"220 go\r\n250-injected\r\n250 AUTH PLAIN\r\n", goes_on))
         async with opened(_login(server, "starttls"), ssl_context=authority.trusting(), client=client) as line:
             reply = await line.submit()
     assert (reply.outcome, reply.phase) == (Outcome.UNREACHABLE, Phase.TLS)
