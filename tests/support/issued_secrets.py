@@ -209,7 +209,7 @@ def _members(body: bytes | str | None) -> list[tuple[str, Any]]:
         return []
     text = body.decode(errors="replace") if isinstance(body, bytes) else body
     if text.lstrip().startswith("{"):
-        with suppress(ValueError):
+        with suppress(ValueError, RecursionError):
             parsed = json.loads(text)
             return list(parsed.items()) if isinstance(parsed, dict) else []
         return []
