@@ -7,11 +7,12 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from sqlalchemy import Connection, update
 
 from gatepost.accounts.account import Account
 from gatepost.accounts.address_change import confirm_address
 from gatepost.accounts.client import client_at
-from gatepost.accounts.tables import address_changes, sessions
+from gatepost.accounts.tables import accounts, address_changes, sessions
 from gatepost.accounts.wanted_address import KEPT_S, prune_address_changes
 from gatepost.database.connection import Database
 from gatepost.errors import BadToken, InvalidInput, RateLimited, SignInFailed, TryLater, WrongPassword
@@ -262,6 +263,52 @@ async def test_registrations_while_an_address_is_proved_neither_get_it_nor_break
     if isinstance(results[10], TryLater):
         await person.confirm(confirm)
     assert [(NEW_ADDRESS, NEW_ADDRESS)] == await addresses(person)
+    await asyncio.gather(*(one.gate.database.close() for one in everywhere))
+    if database_url.startswith("postgresql"):
+        assert 0 == await deadlocks(database_url)
+
+
+@pytest.mark.parametrize("database_kind", ["postgresql"])  # on SQLite the one would begin after the other's end
+async def test_an_account_that_is_proved_at_this_moment_is_not_erased(everywhere: list[Changes]) -> None:
+    """Its proof is under way when it is looked at: the address is waited for, and looked at once more."""
+    person, other = everywhere[:2]
+    await person.flows.register(NEW_ADDRESS)
+    mira = await person.registered()
+    confirm, _ = await person.requested(mira)
+    began = asyncio.Event()
+
+    def prove_slowly(tx: Connection) -> None:
+        tx.execute(update(accounts).where(accounts.c.address_key == NEW_ADDRESS).values(verified_at=1))
+        began.set()
+        tx.exec_driver_sql("SELECT pg_sleep(0.5)")
+
+    proof = asyncio.create_task(other.gate.database.write(prove_slowly))
+    await began.wait()
+    with pytest.raises(BadToken):
+        await person.confirm(confirm)
+    await proof
+    assert [(ADDRESS, ADDRESS), (NEW_ADDRESS, NEW_ADDRESS)] == await addresses(person)
+
+
+async def test_proved_for_two_accounts_at_once_an_address_is_either_ones(
+    everywhere: list[Changes], database_url: str
+) -> None:
+    """One verifies the account that was registered with it, one moves to it: ten times exactly one succeeds."""
+    person = everywhere[0]
+    links = []
+    for number in range(10):
+        who = await person.registered(f"person{number}@example.com")
+        await person.flows.register(f"wanted{number}@example.org")
+        verification = (await person.flows.deliver())["verification"]
+        confirm, _ = await person.requested(who, f"wanted{number}@example.org")
+        links.append((verification, confirm))
+    results = await asyncio.gather(
+        *(everywhere[1].flows.verify(verification) for verification, _ in links),
+        *(everywhere[2].confirm(confirm) for _, confirm in links),
+        return_exceptions=True,
+    )
+    pairs = [Counter(map(type, results[number::10])) for number in range(10)]
+    assert [Counter({Account: 1, BadToken: 1})] * 10 == pairs
     await asyncio.gather(*(one.gate.database.close() for one in everywhere))
     if database_url.startswith("postgresql"):
         assert 0 == await deadlocks(database_url)

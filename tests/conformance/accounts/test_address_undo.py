@@ -255,6 +255,33 @@ async def test_an_old_address_that_was_proved_by_another_account_stays_there(
     assert ["address_taken"] == [one.reason for one in heard if isinstance(one, TokenRefused)]
 
 
+async def test_two_accounts_that_swapped_addresses_do_not_wait_for_each_other(
+    everywhere: list[Changes], database_url: str
+) -> None:
+    """Each would go back to what the other has: neither does, however often both ask at once."""
+    person = everywhere[0]
+
+    async def move(email: str, wanted: str) -> str:
+        confirm, undo = await person.requested(await person.sign_in(email), wanted)
+        await person.confirm(confirm)
+        return undo
+
+    for email in (ADDRESS, "ben@example.com"):
+        await person.flows.registered_and_verified(email)
+    ben = await move("ben@example.com", "ben@example.org")
+    mira = await move(ADDRESS, "ben@example.com")
+    await move("ben@example.org", ADDRESS)
+    before = await person.everything()
+    results = await asyncio.gather(
+        *(everywhere[number % 4].undo((mira, ben)[number % 2]) for number in range(100)), return_exceptions=True
+    )
+    assert {BadToken: 100} == Counter(map(type, results))
+    assert before == await person.everything()
+    await asyncio.gather(*(one.gate.database.close() for one in everywhere))
+    if database_url.startswith("postgresql"):
+        assert 0 == await deadlocks(database_url)
+
+
 @pytest.mark.parametrize("token", [None, "", 7, [], {}, "x" * 64, "A" * 64])
 async def test_whatever_is_no_token_is_a_bad_token(person: Changes, token: object) -> None:
     """Any JSON value, one error, for both links."""
