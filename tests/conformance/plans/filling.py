@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from itertools import accumulate, repeat
 from typing import Any
 
-from gatepost.accounts.tables import accounts, candidates, idempotency_keys, known_clients, sessions, tokens
+from gatepost.accounts.tables import accounts, candidates, idempotency_keys, known_clients, limits, sessions, tokens
 from gatepost.audit.tables import audit
 from gatepost.outbox.tables import attempts, messages, workers
 
@@ -20,7 +20,7 @@ OWNER = "host:1:abcdef"
 HIDDEN = "hidden:0123456789abcdef"
 FLOODED = 7  # the account a stranger asked verification messages for again and again
 FLOOD = 2_000
-BIG = (messages, attempts, accounts, candidates, tokens, idempotency_keys, audit, sessions, known_clients)
+BIG = (messages, attempts, accounts, candidates, tokens, idempotency_keys, audit, sessions, known_clients, limits)
 RESENT_EACH = 50  # so many messages are one that was resent, which was the one before it
 
 _SETTLED = {
@@ -66,6 +66,7 @@ def rows_of(shape: Shape) -> Iterator[tuple[Any, list[str], list[tuple[Any, ...]
         (candidates, _candidates(chance)),
         (tokens, _tokens(stored)),
         (idempotency_keys, _idempotency_keys(chance)),
+        (limits, _limits(chance)),
         (messages, stored),
         (attempts, _attempts(stored)),
         (audit, _audit(stored)),
@@ -260,3 +261,8 @@ def _known_clients() -> Iterator[Row]:
             "client": hashlib.sha256(str(number).encode()).digest()[:16],
             "seen_at": NOW_MS - (number % 100) * DAY_MS,
         }
+
+
+def _limits(chance: random.Random) -> Iterator[Row]:
+    for _ in range(40_000):
+        yield {"key": chance.randbytes(16), "spent_until": NOW_MS + chance.randrange(-DAY_MS // 8, DAY_MS)}

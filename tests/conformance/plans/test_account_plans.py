@@ -10,6 +10,7 @@ from gatepost.accounts import tokens
 from gatepost.accounts.gate import Gate
 from gatepost.accounts.idempotency import prune_idempotency_keys
 from gatepost.accounts.keys import Keys
+from gatepost.accounts.limits import prune_limits
 from gatepost.accounts.password_policy import PasswordPolicy
 from gatepost.accounts.passwords import Passwords
 from gatepost.accounts.registration import prune_candidates
@@ -21,6 +22,7 @@ from gatepost.events import Events
 from gatepost.outbox.prune import prune_no_account
 from tests.conformance.plans.filled import Filled
 from tests.conformance.plans.filling import DAY_MS, FLOODED, NOW_MS, account_id, address_of
+from tests.support.crowd import client_number
 from tests.support.flows import Flows
 
 VERIFIED, UNVERIFIED = 8, 10
@@ -65,12 +67,13 @@ _FLOWS: dict[str, Flow] = {
     "a new address": lambda flows: flows.register("new@example.com"),
     "a waiting address": lambda flows: flows.register(address_of(UNVERIFIED)),
     "a taken address": lambda flows: flows.register(address_of(VERIFIED)),
+    "from a client": lambda flows: flows.register(address_of(UNVERIFIED), client=client_number(1)),
     "with a key": lambda flows: flows.register("new@example.com", key="a key of its own, as long as it should be"),
     "another verification": lambda flows: flows.request_verification(address_of(UNVERIFIED)),
     "verification of nobody": lambda flows: flows.request_verification("nobody@example.com"),
     "verification, flooded": lambda flows: flows.request_verification(address_of(FLOODED)),
     "a reset": lambda flows: flows.request_reset(address_of(VERIFIED)),
-    "a reset of nobody": lambda flows: flows.request_reset("nobody@example.com"),
+    "a reset of nobody": lambda flows: flows.request_reset("nobody@example.com", client=client_number(1)),
 }
 
 
@@ -112,14 +115,18 @@ def test_a_token_nobody_made_costs_one_look(settled: Filled, gate: Gate) -> None
 
 
 @pytest.mark.parametrize("after_days", [0, 8], ids=["something to prune", "everything old"])
-@pytest.mark.parametrize("chore", [prune_no_account, prune_tokens, prune_candidates, prune_idempotency_keys])
+@pytest.mark.parametrize(
+    "chore", [prune_no_account, prune_tokens, prune_candidates, prune_idempotency_keys, prune_limits]
+)
 def test_pruning_looks_at_what_it_deletes(settled: Filled, chore: Chore, after_days: int) -> None:
     """A batch of old rows is found by its age and deleted by its keys, with what hangs on it."""
     now_ms = NOW_MS + after_days * DAY_MS
     settled.examine_work(lambda tx: chore(tx, now_ms)).assert_searched(steps=150_000, pages=30_000)
 
 
-@pytest.mark.parametrize("chore", [prune_no_account, prune_tokens, prune_candidates, prune_idempotency_keys])
+@pytest.mark.parametrize(
+    "chore", [prune_no_account, prune_tokens, prune_candidates, prune_idempotency_keys, prune_limits]
+)
 def test_pruning_nothing_looks_at_nothing(settled: Filled, chore: Chore) -> None:
     """While nothing is old enough, a chore costs one look."""
     settled.examine_work(lambda tx: chore(tx, NOW_MS - 90 * DAY_MS)).assert_searched(steps=200, pages=20)
