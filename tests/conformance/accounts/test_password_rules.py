@@ -7,6 +7,7 @@ import pytest
 from argon2 import PasswordHasher
 
 from gatepost.errors import FieldError, InvalidInput
+from tests.support.changes import Changes
 from tests.support.flows import Flows
 
 BAD = [("x" * 1025, "too_long"), ("Password1234!", "too_common"), ("Mira@example.com", "too_personal")]
@@ -55,6 +56,16 @@ async def test_s05_a_password_chosen_after_the_link_is_judged_alike(flows: Flows
     token = (await flows.deliver())["verification"]
     assert code == (await refusal(lambda: flows.verify(token, password))).code
     await flows.verify(token, GOOD)
+
+
+@pytest.mark.parametrize(("password", "code"), BAD)
+async def test_s06_a_change_knows_whose_account_it_is(flows: Flows, password: str, code: str) -> None:
+    """The rules are those of a registration, and the password stays as it was."""
+    person = Changes(flows)
+    mira = await person.registered()
+    before = await flows.accounts()
+    error = await refusal(lambda: person.change_password(mira, password=password))
+    assert (code, before) == (error.code, await flows.accounts())
 
 
 async def test_s05_the_reason_is_told_and_the_password_is_not_repeated(flows: Flows) -> None:
