@@ -3,6 +3,7 @@
 import json
 import uuid
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from gatepost.accounts.sessions import Current
 from gatepost.errors import BadToken, FieldError, HashingBusy, InvalidInput, NotSignedIn, RateLimited, WrongPassword
 from gatepost.web.account_changes import changes_router
 from tests.web.site import ADA, PRODUCTION, SECURITY_HEADERS, Flow, Site
+from tests.web.test_whole import PASSWORD, Service
 
 SESSION = Current(ADA, uuid.UUID(int=9 << 64))
 TOKEN = "a token of a session"
@@ -217,3 +219,42 @@ def test_the_answer_shows_the_account_and_nothing_else_of_it(site):
         "verified_at": "2023-11-14T22:15:00.000Z",
         "created_at": "2023-11-14T22:13:20.000Z",
     } == answer
+
+
+def test_the_whole_way_of_a_new_address(tmp_path: Path):
+    """Signed in, another password, another address with both mails, confirmed, taken back, and in again by a reset."""
+    service = Service(tmp_path)
+    with service.client() as visitor:
+        visitor.post("/auth/register", json={"email": "ada@example.com", "password": PASSWORD, "name": "Ada"})
+        visitor.post("/auth/verify", json={"token": service.token("onfirm", "ada@example.com")})
+
+        def sign_in(email: str, password: str) -> dict[str, str]:
+            answer = visitor.post("/auth/login", json={"email": email, "password": password})
+            visitor.cookies.clear()
+            return {"authorization": f"Bearer {answer.json().get('token')}"}
+
+        ada, elsewhere = (sign_in("ada@example.com", PASSWORD) for _ in range(2))
+        new = "quite another good one"
+        changed = visitor.post(
+            "/auth/password/change", json={"current_password": PASSWORD, "password": new}, headers=ada
+        )
+        assert (204, b"") == (changed.status_code, changed.content)
+        assert [200, 401] == [visitor.get("/auth/me", headers=one).status_code for one in (ada, elsewhere)]
+        assert "changed" in service.mail("was changed", "ada@example.com")
+        wanted = {"email": "ada@example.org", "current_password": new}
+        asked = visitor.post("/auth/email/change", json=wanted, headers=ada)
+        assert (202, {"status": "check_your_inbox"}) == (asked.status_code, asked.json())
+        assert "a***@example.org" in service.mail("being changed", "ada@example.com")
+        confirmed = visitor.post("/auth/email/confirm", json={"token": service.token("new email", "ada@example.org")})
+        assert (200, "ada@example.org") == (confirmed.status_code, confirmed.json()["email"])
+        moved = sign_in("ada@example.org", new)
+        assert [401, 200] == [visitor.get("/auth/me", headers=one).status_code for one in (ada, moved)]
+        undone = visitor.post("/auth/email/undo", json={"token": service.token("being changed", "ada@example.com")})
+        assert (200, "ada@example.com") == (undone.status_code, undone.json()["email"])
+        assert 401 == visitor.get("/auth/me", headers=moved).status_code
+        reset = {"token": service.token("hoose a new", "ada@example.com"), "password": "a third good password"}
+        assert 204 == visitor.post("/auth/password/reset", json=reset).status_code
+        back = sign_in("ada@example.com", "a third good password")
+        gone = visitor.post("/auth/me/delete", json={"current_password": "a third good password"}, headers=back)
+        assert (204, 401) == (gone.status_code, visitor.get("/auth/me", headers=back).status_code)
+    assert [] == [one for one in service.heard if type(one).__name__ == "RequestFailed"]
