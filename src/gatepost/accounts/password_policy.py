@@ -45,12 +45,15 @@ class PasswordPolicy:
     def problem(self, password: str, context: Collection[str | None] = ()) -> FieldError | None:
         """Say what is wrong with a new password, or None.
 
-        It is judged as it is hashed: in NFC, and in no other way changed.
+        It is judged as it is hashed: in NFC, and in no other way changed. Only its greatest length counts as typed: as
+        long as that it may be typed again.
 
         Args:
             password: as typed.
             context: what is known about the account: its address and its name.
         """
+        if (problem := password_problem(password, 0)) is not None:
+            return problem
         text = unicodedata.normalize("NFC", password)
         if (problem := password_problem(text, self.min_length)) is not None:
             return problem
