@@ -8,6 +8,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from gatepost.app import Gatepost, create_app
+from gatepost.events import SettingWarned
 from gatepost.settings import Settings
 from gatepost.transport.memory import MemoryTransport
 from gatepost.web.client import client_for
@@ -65,6 +66,26 @@ def test_s75_without_trusted_proxies_the_peer_is_the_client() -> None:
 def test_a_header_without_end_is_not_searched_without_end() -> None:
     """After 32 hops the last one known is the client."""
     assert "10.0.0.1/32" == _client("10.0.0.1", ", ".join(["198.51.100.1"] + ["10.0.0.1"] * 500))
+
+
+@pytest.mark.parametrize(
+    ("peer", "headers", "trusted", "warnings"),
+    [
+        ("10.0.0.1", [(b"x-forwarded-for", b"198.51.100.1")], "", 1),
+        ("10.0.0.1", [(b"x-forwarded-for", b"198.51.100.1")], PROXIES, 0),
+        ("10.0.0.1", [], "", 0),
+        ("8.8.8.8", [(b"x-forwarded-for", b"198.51.100.1")], "", 0),
+    ],
+)
+def test_a_proxy_that_nobody_trusts_is_warned_of_once(
+    peer: str, headers: list[tuple[bytes, bytes]], trusted: str, warnings: int
+) -> None:
+    """Behind it everybody would be one client; what a stranger writes into the header is no reason."""
+    site = Site({"trusted_proxies": trusted} if trusted else {})
+    for _ in range(3):
+        client_for({"type": "http", "client": (peer, 1234), "headers": headers}, site.context)
+    told = [event.detail for event in site.happened if isinstance(event, SettingWarned)]
+    assert [True] * warnings == ["GATEPOST_TRUSTED_PROXIES" in detail for detail in told]
 
 
 @pytest.fixture

@@ -85,7 +85,7 @@ def ask(
     Args:
         tx: the transaction; it has taken the account.
         gate: the parts.
-        account: who is written to; None for an address without one.
+        account: who is written to; None for an address without one, and for one that is none of the asker's yet.
         wanted: the messages by their templates, the most important first; each with the reason why it does not go out
             anyhow, or None.
         address_key: the address asked for.
@@ -111,15 +111,6 @@ def ask(
         room = _room(tx, gate, address_key, len(granted), now_ms)
         answer |= dict.fromkeys(granted[room:], Wish.CAP.reason)
     return answer
-
-
-def ask_for_stranger(tx: Connection, gate: Gate, address_key: str, now_ms: int) -> str | None:
-    """Ask whether one message may go to an address that is none of the asker's yet, and count it.
-
-    Returns:
-        Why it is withheld, or None.
-    """
-    return None if not gate.limited or _room(tx, gate, address_key, 1, now_ms) else Wish.CAP.reason
 
 
 def _recent(tx: Connection, account: AccountRow | None, now_ms: int) -> Sequence[RowMapping]:

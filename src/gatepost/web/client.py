@@ -13,6 +13,7 @@ from starlette.requests import Request
 from starlette.types import Scope
 
 from gatepost.accounts.client import Client, client_at
+from gatepost.events import SettingWarned
 from gatepost.web.context import WebContext
 from gatepost.web.security import peer
 
@@ -41,9 +42,23 @@ async def _client(request: Request) -> Client:
 CallingClient = Annotated[Client, Depends(_client)]
 
 
+def _warn_of_proxy(nearest: IPv4Address | IPv6Address, headers: Headers, context: WebContext) -> None:
+    """Say once that a proxy seems to be there whom nobody trusts: all people behind it are limited as one client."""
+    if "x-forwarded-for" in headers and "proxy" not in context.warned and context.settings.rate_limits:
+        context.warned.add("proxy")
+        context.events.emit(
+            SettingWarned(
+                detail=f"requests come from {nearest} with X-Forwarded-For, and it is no trusted proxy: all clients"
+                " behind it are limited as one; if it is your proxy, put it into GATEPOST_TRUSTED_PROXIES"
+            )
+        )
+
+
 def _address(scope: Scope, headers: Headers, context: WebContext) -> IPv4Address | IPv6Address | None:
     nearest = peer(scope)
     trusted = context.settings.trusted_proxies
+    if nearest is not None and nearest.is_private and not any(nearest in network for network in trusted):
+        _warn_of_proxy(nearest, headers, context)
     hops = ",".join(headers.getlist("x-forwarded-for")).split(",")[-_MAX_HOPS:]
     while nearest is not None and hops and any(nearest in network for network in trusted):
         try:

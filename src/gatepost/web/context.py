@@ -59,6 +59,7 @@ class WebContext:
         metrics: Prometheus text, read now.
         form_key: 32 secret bytes that sign the CSRF field of the forms.
         methods_at: path → every method our routers offer there, for Allow; they may share a path. Routes fill it.
+        warned: what was warned of already and need not be again.
     """
 
     settings: Settings
@@ -75,6 +76,7 @@ class WebContext:
     metrics: Callable[[], Awaitable[bytes]]
     form_key: bytes = field(repr=False)
     methods_at: dict[str, set[str]] = field(default_factory=dict, compare=False, repr=False)
+    warned: set[str] = field(default_factory=set, compare=False, repr=False)
 
     @property
     def in_development(self) -> bool:

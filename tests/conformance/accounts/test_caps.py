@@ -14,7 +14,7 @@ from gatepost.accounts.caps import (
     MOST_OF_ONE_CLIENT_A_DAY,
     MOST_OF_ONE_KIND_AN_HOUR,
     TEMPLATES,
-    ask_for_stranger,
+    ask,
 )
 from gatepost.accounts.gcra import prune_limits
 from gatepost.accounts.tables import accounts, limits
@@ -225,10 +225,16 @@ async def test_mail_to_an_address_that_is_nobodys_yet_counts_for_its_mailbox(flo
     """Whoever is signed in cannot have strangers written to without end."""
     gate = flows.gate
 
-    async def ask() -> str | None:
-        return await gate.database.write(lambda tx: ask_for_stranger(tx, gate, "a@b.example", gate.clock.now_ms()))
+    async def one(number: int) -> str | None:
+        client, now_ms = client_number(number), gate.clock.now_ms()
+        granted = await gate.database.write(
+            lambda tx: ask(
+                tx, gate, None, {"address_change": None}, address_key="a@b.example", client=client, now_ms=now_ms
+            )
+        )
+        return granted["address_change"]
 
-    assert [None] * MOST_A_DAY + ["cap"] == [await ask() for _ in range(MOST_A_DAY + 1)]
+    assert [None] * MOST_A_DAY + ["cap"] == [await one(number) for number in range(MOST_A_DAY + 1)]
 
 
 @pytest.mark.parametrize("verified", [False, True])
