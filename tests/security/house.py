@@ -28,10 +28,11 @@ class House:
     Args:
         folder: where the database and the mailbox lie.
         transport: how messages are submitted; the development mailbox when None.
+        challenge: the product's own check of strangers; none when None.
         settings: further settings.
     """
 
-    def __init__(self, folder: Path, *, transport: Any = None, **settings: Any) -> None:
+    def __init__(self, folder: Path, *, transport: Any = None, challenge: Any = None, **settings: Any) -> None:
         self.folder = folder
         self.clock = MovableClock()
         self.heard: list[Event] = []
@@ -48,7 +49,9 @@ class House:
                 **settings,
             }
         )
-        self.gatepost = Gatepost(self.settings, events=events, clock=self.clock, transport=transport)
+        self.gatepost = Gatepost(
+            self.settings, events=events, clock=self.clock, transport=transport, challenge=challenge
+        )
         self.app: FastAPI = create_app(self.gatepost)
         self.mailbox = Mailbox(folder / "mailbox")
         self._names = (f"person{number}@example.com" for number in itertools.count())
