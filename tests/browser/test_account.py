@@ -200,6 +200,7 @@ def test_s42_the_token_leaves_the_address_bar(window: Page, service: Service) ->
         expect(window.get_by_role("button")).to_be_visible()
         assert f"{base}{path}?locale=en" == window.url
         window.go_back()
+        assert f"{base}/login" == window.url
         window.go_forward()
         assert f"{base}{path}?locale=en" == window.url
         assert 1 == len([one for one in sent if "abc.def" in one])

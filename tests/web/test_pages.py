@@ -42,7 +42,7 @@ def send(client: TestClient, path: str, **fields: str):
 
 
 @pytest.mark.parametrize("path", PATHS)
-def test_opening_a_page_changes_nothing(path):
+def test_s40_opening_a_page_changes_nothing(path):
     """GET and HEAD, twenty times over, call no flow and give the same kind of page."""
     site = Site()
     client = site.client()
@@ -77,7 +77,7 @@ def test_every_field_a_person_sees_has_a_label(path):
     assert page.of("html") == [{"lang": "en"}]
 
 
-def test_password_fields_suit_a_password_program():
+def test_s12_password_fields_suit_a_password_program():
     """type=password, autocomplete new-password and username, and nothing that forbids pasting."""
     inputs = {one["name"]: one for one in Tags(Site().client().get("/register").text).of("input")}
     assert (inputs["password"]["type"], inputs["password"]["autocomplete"]) == ("password", "new-password")
