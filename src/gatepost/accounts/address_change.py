@@ -17,6 +17,7 @@ from gatepost.accounts.password_change import prove_password, write_proved
 from gatepost.accounts.sessions import Current, end_all
 from gatepost.accounts.token_mail import promise
 from gatepost.accounts.tokens import Purpose
+from gatepost.database.connection import Work
 from gatepost.errors import N_, BadToken, FieldError, InvalidInput
 from gatepost.events import (
     AccountRestored,
@@ -24,6 +25,7 @@ from gatepost.events import (
     AddressChanged,
     AddressChangeRequested,
     AddressChangeUndone,
+    Event,
     SignedOut,
     TokenRefused,
 )
@@ -142,7 +144,7 @@ async def _confirm(gate: Gate, token: object, request_id: str) -> Account:
     presented = tokens.parse(token)
     now_ms = gate.clock.now_ms()
 
-    def work(tx: Connection) -> tuple[AccountRow, int, int]:
+    def work(tx: Connection) -> tuple[AccountRow, list[Event]]:
         account = take_by_token(tx, presented.id)
         live = tokens.prove(tx, gate.keys, Purpose.ADDRESS_CHANGE, presented, now_ms)
         change = wanted_address.by_confirm_token(tx, live.id)
@@ -156,22 +158,19 @@ async def _confirm(gate: Gate, token: object, request_id: str) -> Account:
         tokens.void(tx, account.id, tokens.ALL_BUT_UNDO, now_ms, spare=live.id)
         tokens.use(tx, live, now_ms)
         wanted_address.close_confirmed(tx, change, now_ms)
-        return changed, erased, end_all(tx, account.id)
+        ended = end_all(tx, account.id)
+        recipient = mask_address(changed.email)
+        told = AddressChanged(request_id=request_id, account_id=str(account.id), recipient=recipient)
+        return changed, [*_erased(erased), told, *_signed_out(account, "address_changed", ended, request_id)]
 
-    account, erased, ended = await gate.database.write(work)
-    if erased:
-        gate.events.emit(AccountsErased(reason="address_proved", count=erased))
-    recipient = mask_address(account.email)
-    gate.events.emit(AddressChanged(request_id=request_id, account_id=str(account.id), recipient=recipient))
-    _tell_signed_out(gate, account, "address_changed", ended, request_id)
-    return public(account)
+    return await _done(gate, work)
 
 
 async def _undo(gate: Gate, token: object, request_id: str, client: Client | None) -> Account:
     presented = tokens.parse(token)
     now_ms = gate.clock.now_ms()
 
-    def work(tx: Connection) -> tuple[AccountRow, int, int, bool, str]:
+    def work(tx: Connection) -> tuple[AccountRow, list[Event]]:
         account = take_by_token(tx, presented.id)
         live = tokens.prove(tx, gate.keys, Purpose.ADDRESS_UNDO, presented, now_ms)
         change = wanted_address.by_undo_token(tx, live.id)
@@ -184,36 +183,45 @@ async def _undo(gate: Gate, token: object, request_id: str, client: Client | Non
         wanted_address.close_undone(tx, change, now_ms, spare=live.id)
         tokens.use(tx, live, now_ms)
         ended = end_all(tx, account.id)
-        reset = promise(
-            tx,
-            gate,
-            Purpose.PASSWORD_RESET,
-            restored,
-            address_key=restored.address_key,
-            skip=None,
-            now_ms=now_ms,
-            request_id=request_id,
-            client=client,
-        )
-        return restored, erased, ended, account.deleted_at is not None, str(reset.id)
+        reset = _promise_reset(tx, gate, restored, request_id, client, now_ms)
+        about = {"request_id": request_id, "account_id": str(account.id)}
+        told: list[Event] = [AccountRestored(**about)] if account.deleted_at is not None else []
+        told.append(AddressChangeUndone(**about, recipient=mask_address(restored.email), messages=(reset,)))
+        return restored, [*_erased(erased), *told, *_signed_out(account, "address_undone", ended, request_id)]
 
-    account, erased, ended, was_deleted, reset = await gate.database.write(work)
-    if erased:
-        gate.events.emit(AccountsErased(reason="address_proved", count=erased))
-    if was_deleted:
-        gate.events.emit(AccountRestored(request_id=request_id, account_id=str(account.id)))
-    gate.events.emit(
-        AddressChangeUndone(
-            request_id=request_id,
-            account_id=str(account.id),
-            recipient=mask_address(account.email),
-            messages=(reset,),
-        )
+    return await _done(gate, work)
+
+
+def _promise_reset(
+    tx: Connection, gate: Gate, account: AccountRow, request_id: str, client: Client | None, now_ms: int
+) -> str:
+    # Nobody but the owner of the old address can cause it, and only once: no cap is asked.
+    stored = promise(
+        tx,
+        gate,
+        Purpose.PASSWORD_RESET,
+        account,
+        address_key=account.address_key,
+        skip=None,
+        now_ms=now_ms,
+        request_id=request_id,
+        client=client,
     )
-    _tell_signed_out(gate, account, "address_undone", ended, request_id)
+    return str(stored.id)
+
+
+async def _done(gate: Gate, work: Work[tuple[AccountRow, list[Event]]]) -> Account:
+    account, happened = await gate.database.write(work)
+    for event in happened:
+        gate.events.emit(event)
     return public(account)
 
 
-def _tell_signed_out(gate: Gate, account: AccountRow, reason: str, ended: int, request_id: str) -> None:
-    if ended:
-        gate.events.emit(SignedOut(request_id=request_id, account_id=str(account.id), reason=reason, count=ended))
+def _erased(count: int) -> list[Event]:
+    return [AccountsErased(reason="address_proved", count=count)] if count else []
+
+
+def _signed_out(account: AccountRow, reason: str, count: int, request_id: str) -> list[Event]:
+    if not count:
+        return []
+    return [SignedOut(request_id=request_id, account_id=str(account.id), reason=reason, count=count)]

@@ -103,10 +103,7 @@ async def change_password(
     if (problem := gate.password_policy.problem(password, known)) is not None:
         raise InvalidInput([problem])
     proved_hash = await prove_password(gate, current, current_password, request_id=request_id, client=client)
-    # Only to whom the current one is known already.
-    if unicodedata.normalize("NFC", password) == unicodedata.normalize("NFC", current_password):
-        text = N_("This is your current password. Choose another one.")
-        raise InvalidInput([FieldError("password", "unchanged", text)])
+    _check_it_differs(password, current_password)  # now that the current one is known to whoever asks
     hashed = await gate.passwords.hash(password)
     now_ms = gate.clock.now_ms()
 
@@ -124,6 +121,12 @@ async def change_password(
         gate.events.emit(
             SignedOut(request_id=request_id, account_id=account_id, reason="password_changed", count=ended)
         )
+
+
+def _check_it_differs(password: str, current_password: str) -> None:
+    if unicodedata.normalize("NFC", password) == unicodedata.normalize("NFC", current_password):
+        text = N_("This is your current password. Choose another one.")
+        raise InvalidInput([FieldError("password", "unchanged", text)])
 
 
 def _password_of(connection: Connection, current: Current) -> str | None:
