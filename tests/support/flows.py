@@ -93,7 +93,7 @@ class Flows:
         entered = await sign_in(
             self.gate, email=email, password=password, request_id="request-6", client=client, replaces=replaces
         )
-        ISSUED.note("session", entered.token)
+        ISSUED.note("session token", entered.token)
         return entered
 
     async def find(self, token: object) -> Current:

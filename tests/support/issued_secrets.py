@@ -38,7 +38,8 @@ class Issued:
 
     def __init__(self) -> None:
         self._folder: Path | None = None
-        self._kinds: dict[str, str] = {}
+        self._noted: set[str] = set()
+        self._kinds: dict[bytes, str] = {}  # of each form of each secret but mailed tokens
         self._tokens: set[str] = set()
         self._keys: dict[str, str] = {}
         self._orphans: set[str] = set()  # ids of keys nobody noted: tokens that cannot be made again
@@ -59,8 +60,10 @@ class Issued:
 
     def note(self, kind: str, secret: object) -> None:
         """Note one secret text; what is no text or too short to be one is passed over."""
-        if self._folder is not None and isinstance(secret, str) and len(secret) >= MIN_CHARACTERS:
-            self._kinds[secret] = kind
+        if self._folder is None or not isinstance(secret, str) or len(secret) < MIN_CHARACTERS or secret in self._noted:
+            return
+        self._noted.add(secret)
+        self._kinds |= dict.fromkeys(forms_of_session(secret) if kind == "session token" else forms(secret), kind)
 
     def note_keys(self, keys: Iterable[str]) -> None:
         """Note secret keys; the tokens made with them can be made again."""
@@ -140,13 +143,12 @@ class Issued:
 
     def summary(self) -> str:
         """How much was searched, for the end of the run."""
-        count = len(self._kinds) + len(self._tokens)
+        count = len(self._noted) + len(self._tokens)
         unknown = f"; {len(self._orphans)} keys nobody noted" if self._orphans else ""
         return f"{count} secrets, {len(self.found)} found where none may be{unknown}"
 
     def _search(self, paths: list[str], tokens: Iterable[str]) -> None:
-        kinds = {form: kind for secret, kind in self._kinds.items() for form in forms(secret)}
-        kinds |= {form: "mailed token" for token in tokens for form in forms_of_token(token)}
+        kinds = self._kinds | {form: "mailed token" for token in tokens for form in forms_of_token(token)}
         for place, form in search(paths, kinds):
             finding = f"{kinds.get(form, 'secret')} in {place}"
             if finding not in self.found:
@@ -177,10 +179,15 @@ def forms(secret: str) -> set[bytes]:
         encoded = base64.b64encode(bytes(shift) + raw)
         core = encoded[(0, 2, 3)[shift] : (shift + len(raw)) * 4 // 3]
         found |= {core, core.translate(bytes.maketrans(b"+/", b"-_"))}
-    if len(secret) == 43:  # a session token: its bytes too
-        with suppress(ValueError):
-            found |= _forms_of_bytes(base64.urlsafe_b64decode(secret + "="))
     return {form for form in found if len(form) >= MIN_CHARACTERS}
+
+
+def forms_of_session(token: str) -> set[bytes]:
+    """The same for the token of a session: 32 bytes in base64url without its padding."""
+    found = {token.encode(), token.translate(str.maketrans("-_", "+/")).encode(), token.encode().hex().encode()}
+    with suppress(ValueError):
+        found |= _forms_of_bytes(base64.urlsafe_b64decode(token + "=" * (-len(token) % 4)))
+    return found
 
 
 def forms_of_token(token: str) -> set[bytes]:

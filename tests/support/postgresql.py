@@ -24,6 +24,7 @@ from urllib.parse import urlsplit, urlunsplit
 import asyncpg
 import pytest
 
+from tests.support.issued_secrets import ISSUED
 from tests.support.postgresql_server import Server, run_apart
 
 __all__ = ["Cluster", "Server", "cluster", "own_cluster", "run_apart", "server"]
@@ -176,6 +177,7 @@ def cluster(
     finally:
         if server is not None:
             server.stop(immediate=True)
+            ISSUED.keep("log of a PostgreSQL", server.log.read_bytes())
         assert undertaker.stdin is not None
         undertaker.stdin.close()
         undertaker.wait()
