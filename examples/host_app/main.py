@@ -4,13 +4,14 @@ From the repository's root:  .venv/bin/uvicorn --app-dir examples/host_app --fac
 """
 
 from pathlib import Path
+from typing import Annotated
 
-from fastapi import FastAPI, HTTPException
+from fastapi import Depends, FastAPI, HTTPException
 from pydantic import BaseModel
 from sqlalchemy import Column, Connection, MetaData, Table, Text
 from sqlalchemy.dialects.sqlite import insert
 
-from gatepost import Draft, Gatepost, Settings
+from gatepost import Account, Draft, Gatepost, Settings
 from gatepost.errors import InvalidInput
 from gatepost.events import AddressVerified, Event
 
@@ -57,6 +58,11 @@ def make_app(settings: Settings | None = None) -> FastAPI:
     async def get_tides() -> dict[str, str]:
         """High water today, by harbour."""
         return TIDES
+
+    @app.get("/berth")
+    async def get_berth(account: Annotated[Account, Depends(gatepost.current_account)]) -> dict[str, str]:
+        """A berth for whoever is signed in; for everybody else 401."""
+        return {"kept for": account.name or account.email}
 
     @app.get("/verified")
     async def get_verified() -> dict[str, int]:

@@ -51,6 +51,10 @@ def test_a_sign_up_in_a_host_application(host):
     verified = httpx2.post(f"{host.url}/auth/verify", json={"token": token_in(host.mailbox)})
     assert (verified.status_code, verified.json()["email"], verified.json()["name"]) == (200, ADA["email"], "Ada")
     assert httpx2.get(f"{host.url}/verified").json() == {"count": 1}
+    assert httpx2.get(f"{host.url}/berth").status_code == 401
+    entered = httpx2.post(f"{host.url}/auth/login", json={"email": ADA["email"], "password": ADA["password"]}).json()
+    berth = httpx2.get(f"{host.url}/berth", headers={"Authorization": f"Bearer {entered['token']}"})
+    assert berth.json() == {"kept for": "Ada"}
     assert httpx2.get(f"{host.url}/tides").json() == TIDES
     assert httpx2.get(f"{host.url}/readyz").json() == {"status": "ready"}
 

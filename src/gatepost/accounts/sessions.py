@@ -168,7 +168,7 @@ async def sign_out(gate: Gate, token: object, *, request_id: str) -> None:
     digest = _digest(token)
     if digest is None:
         return
-    account_id = await gate.database.write(lambda tx: end_by_digest(tx, digest))
+    account_id = await gate.database.write(lambda tx: _end_by_digest(tx, digest))
     if account_id is not None:
         gate.events.emit(SignedOut(request_id=request_id, account_id=str(account_id), reason="signed_out", count=1))
 
@@ -184,7 +184,7 @@ def end_all(tx: Connection, account_id: uuid.UUID, *, spare: uuid.UUID | None = 
 def end_presented(tx: Connection, token: object) -> None:
     """End the session of the token a browser brought, in the transaction that gives it another one."""
     if (digest := _digest(token)) is not None:
-        end_by_digest(tx, digest)
+        _end_by_digest(tx, digest)
 
 
 def prune_sessions(tx: Connection, now_ms: int) -> int:
@@ -195,7 +195,7 @@ def prune_sessions(tx: Connection, now_ms: int) -> int:
     return tx.execute(_PRUNE, {"now_ms": now_ms, "at_most": PRUNE_BATCH}).rowcount
 
 
-def end_by_digest(tx: Connection, digest: bytes) -> uuid.UUID | None:
+def _end_by_digest(tx: Connection, digest: bytes) -> uuid.UUID | None:
     """End one session; returns whose it was."""
     query = delete(sessions).where(sessions.c.digest == digest).returning(sessions.c.account_id)
     ended: uuid.UUID | None = tx.execute(query).scalar_one_or_none()
