@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
-from gatepost.accounts.operators import AccountAction, OperatorsAccount
+from gatepost.accounts.account import AccountRow
+from gatepost.accounts.operators import AccountAction
 from gatepost.accounts.sessions import Session
 from gatepost.audit.trail import Signature
 from gatepost.errors import NoSuchAccount, NoSuchSession
@@ -16,7 +17,7 @@ from tests.web.site import PRODUCTION, Site
 ID = uuid.UUID(int=7 << 64)
 ADMIN = {"authorization": f"Bearer {PRODUCTION['admin_token']}"}
 AT = 1_700_000_000_000
-ACCOUNT = OperatorsAccount(
+ACCOUNT = AccountRow(
     id=ID,
     email="ada@example.com",
     name="Ada",

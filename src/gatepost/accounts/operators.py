@@ -1,12 +1,11 @@
 """What an operator may do to an account: disable and enable it, end its sessions. Never choose a password."""
 
 import uuid
-from dataclasses import dataclass
 from enum import StrEnum
 
 from sqlalchemy import Connection, bindparam, delete, exists, select, update
 
-from gatepost.accounts.account import AccountRow
+from gatepost.accounts.account import COLUMNS, AccountRow, as_account, take_by_id
 from gatepost.accounts.deletion import shut
 from gatepost.accounts.gate import Gate
 from gatepost.accounts.sessions import Session, end_all, open_sessions
@@ -25,29 +24,12 @@ class AccountAction(StrEnum):
     END_SESSIONS = "end_sessions"
 
 
-@dataclass(frozen=True)
-class OperatorsAccount(AccountRow):
-    """An account as operators may see it. Instants are milliseconds since the epoch."""
-
-    disabled_at: int | None
-    deleted_at: int | None
-
-    @property
-    def state(self) -> str:
-        """How it stands, in one word for the table `audit`: whatever an operator did shows."""
-        if self.disabled_at is not None:
-            return "disabled"
-        return "active" if self.deleted_at is None else "deleted"
-
-
-_COLUMNS = [accounts.c[name] for name in OperatorsAccount.__dataclass_fields__]
-_FIND = select(*_COLUMNS).where(accounts.c.address_key == bindparam("of_key"))
-_TAKE = select(*_COLUMNS).where(accounts.c.id == bindparam("of_id")).with_for_update(key_share=True)
+_FIND = select(*COLUMNS).where(accounts.c.address_key == bindparam("of_key"))
 _SET_DISABLED = (
     update(accounts)
     .where(accounts.c.id == bindparam("of_account"))
     .values(disabled_at=bindparam("since"))
-    .returning(*_COLUMNS)
+    .returning(*COLUMNS)
 )
 _EXISTS = select(exists().where(accounts.c.id == bindparam("of_id")))
 _END_ONE = delete(sessions).where(
@@ -57,7 +39,7 @@ _END_ONE = delete(sessions).where(
 
 async def act_on_account(
     gate: Gate, action: AccountAction, account_id: uuid.UUID, by: Signature, *, session_id: uuid.UUID | None = None
-) -> OperatorsAccount:
+) -> AccountRow:
     """Do it and write down who did it, in one transaction. Doing it twice does no harm.
 
     Args:
@@ -73,11 +55,10 @@ async def act_on_account(
     """
     now_ms = gate.clock.now_ms()
 
-    def work(tx: Connection) -> tuple[OperatorsAccount, int]:
-        row = tx.execute(_TAKE, {"of_id": account_id}).mappings().one_or_none()
-        if row is None:
+    def work(tx: Connection) -> tuple[AccountRow, int]:
+        before = take_by_id(tx, account_id)
+        if before is None:
             raise NoSuchAccount(f"there is no account with the id {account_id}")
-        before = OperatorsAccount(**row)
         after, ended = _do(tx, action, before, session_id, now_ms)
         record(
             tx,
@@ -87,8 +68,8 @@ async def act_on_account(
                 actor=by.actor,
                 action=str(action),
                 result=None,
-                state_before=before.state,
-                state_after=after.state,
+                state_before=_state(before),
+                state_after=_state(after),
                 reason=by.reason,
                 request_id=by.request_id,
             ),
@@ -103,7 +84,7 @@ async def act_on_account(
     return account
 
 
-async def find_account(gate: Gate, email: str) -> OperatorsAccount | None:
+async def find_account(gate: Gate, email: str) -> AccountRow | None:
     """The account with this address, for support; None where there is none.
 
     Raises:
@@ -114,7 +95,7 @@ async def find_account(gate: Gate, email: str) -> OperatorsAccount | None:
     row = await gate.database.read(
         lambda connection: connection.execute(_FIND, {"of_key": key}).mappings().one_or_none()
     )
-    return None if row is None else OperatorsAccount(**row)
+    return None if row is None else as_account(row)
 
 
 async def sessions_of(gate: Gate, account_id: uuid.UUID) -> list[Session]:
@@ -134,8 +115,8 @@ async def sessions_of(gate: Gate, account_id: uuid.UUID) -> list[Session]:
 
 
 def _do(
-    tx: Connection, action: AccountAction, account: OperatorsAccount, session_id: uuid.UUID | None, now_ms: int
-) -> tuple[OperatorsAccount, int]:
+    tx: Connection, action: AccountAction, account: AccountRow, session_id: uuid.UUID | None, now_ms: int
+) -> tuple[AccountRow, int]:
     """Returns the account as it is then, and how many sessions ended."""
     if action is AccountAction.DISABLE:
         ended = shut(tx, account.id, "disabled", now_ms)
@@ -149,6 +130,13 @@ def _do(
     return account, 1
 
 
-def _set_disabled(tx: Connection, account: OperatorsAccount, since: int | None) -> OperatorsAccount:
+def _set_disabled(tx: Connection, account: AccountRow, since: int | None) -> AccountRow:
     row = tx.execute(_SET_DISABLED, {"of_account": account.id, "since": since}).mappings().one()
-    return OperatorsAccount(**row)
+    return as_account(row)
+
+
+def _state(account: AccountRow) -> str:
+    """How it stands, in one word: what an operator does shows in it, whatever its owner did."""
+    if account.disabled_at is not None:
+        return "disabled"
+    return "active" if account.deleted_at is None else "deleted"

@@ -6,7 +6,8 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel, ConfigDict, Field
 
-from gatepost.accounts.operators import AccountAction, OperatorsAccount
+from gatepost.accounts.account import AccountRow
+from gatepost.accounts.operators import AccountAction
 from gatepost.accounts.sessions import Session
 from gatepost.audit.trail import Signature, clean_reason
 from gatepost.clock import iso
@@ -35,7 +36,7 @@ class OperatorsAccountBody(BaseModel):
     deleted_at: str | None
 
     @classmethod
-    def of(cls, account: OperatorsAccount) -> "OperatorsAccountBody":
+    def of(cls, account: AccountRow) -> "OperatorsAccountBody":
         return cls(
             id=account.id,
             email=account.email,

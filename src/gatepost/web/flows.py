@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Protocol
 
-from gatepost.accounts.account import Account
+from gatepost.accounts.account import Account, AccountRow
 from gatepost.accounts.address_change import confirm_address, request_address_change, undo_address_change
 from gatepost.accounts.client import Client
 from gatepost.accounts.deletion import delete_account
 from gatepost.accounts.gate import Gate
-from gatepost.accounts.operators import AccountAction, OperatorsAccount, act_on_account, find_account, sessions_of
+from gatepost.accounts.operators import AccountAction, act_on_account, find_account, sessions_of
 from gatepost.accounts.password_change import change_password
 from gatepost.accounts.password_reset import request_reset, reset_password
 from gatepost.accounts.profile import change_profile
@@ -153,13 +153,13 @@ class ActOnAccount(Protocol):
 
     async def __call__(
         self, action: AccountAction, account_id: uuid.UUID, by: Signature, *, session_id: uuid.UUID | None = None
-    ) -> OperatorsAccount: ...
+    ) -> AccountRow: ...
 
 
 class FindAccount(Protocol):
     """Raises InvalidInput or TryLater."""
 
-    async def __call__(self, email: str) -> OperatorsAccount | None: ...
+    async def __call__(self, email: str) -> AccountRow | None: ...
 
 
 class SessionsOf(Protocol):

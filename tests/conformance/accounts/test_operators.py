@@ -55,6 +55,7 @@ async def test_s49_deletion_and_disable_end_every_session(flows: Flows, shut) ->
     here, elsewhere = await _sign_in(flows), await _sign_in(flows)
     assert [True, True] == [await _signed_in(flows, one.token) for one in (here, elsewhere)]
     await shut(flows, here)
+    assert [] == await flows.sessions()  # they are gone, not only held up: enabling or restoring brings none back
     assert [False, False] == [await _signed_in(flows, one.token) for one in (here, elsewhere)]
     with pytest.raises(SignInFailed):
         await _sign_in(flows)
@@ -161,11 +162,11 @@ async def test_support_finds_an_account_by_its_address(flows: Flows) -> None:
     account_id = await flows.registered_and_verified()
     found = await find_account(flows.gate, "MIRA@Example.COM")
     assert found is not None
-    assert (account_id, "active", None) == (found.id, found.state, found.deleted_at)
+    assert (account_id, None, None) == (found.id, found.disabled_at, found.deleted_at)
     await _delete(flows, await _sign_in(flows))
     deleted = await find_account(flows.gate, ADDRESS)
     assert deleted is not None
-    assert "deleted" == deleted.state
+    assert deleted.deleted_at is not None
     assert await find_account(flows.gate, "nobody@example.com") is None
     with pytest.raises(InvalidInput):
         await find_account(flows.gate, "no address")
