@@ -32,6 +32,10 @@ from gatepost.events import (
 from gatepost.mail.address import Address, mask_address, parse_address
 from gatepost.outbox.enqueue import enqueue
 
+# So many strangers an account may have written to in a day; who mistypes an address needs two or three.
+MOST_A_DAY = 5
+DAY_MS = 24 * 3600 * 1000
+
 
 async def request_address_change(
     gate: Gate,
@@ -108,7 +112,9 @@ def _promise_links(
     now_ms: int,
 ) -> AddressChangeRequested:
     """Write two tokens, two messages and the wish, whoever has the new address: only one message may never go out."""
-    skip = "address_taken" if wanted_address.is_taken(tx, address.key) else None
+    taken = wanted_address.is_taken(tx, address.key)
+    wanted = wanted_address.count_since(tx, account, now_ms - DAY_MS)
+    skip = "address_taken" if taken else "cap" if wanted >= MOST_A_DAY else None
     withheld = caps.ask(
         tx, gate, None, {"address_change": skip}, address_key=address.key, client=client, now_ms=now_ms
     )["address_change"]

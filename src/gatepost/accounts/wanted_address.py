@@ -4,7 +4,7 @@ import uuid
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, insert, or_, select, update
+from sqlalchemy import Connection, bindparam, delete, func, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from gatepost.accounts.account import COLUMNS, AccountRow, as_account
@@ -41,6 +41,9 @@ class Change:
 
 _COLUMNS = [address_changes.c[name] for name in Change.__dataclass_fields__]
 _INSERT = insert(address_changes)
+_COUNT = select(func.count()).where(
+    address_changes.c.account_id == bindparam("of_account"), address_changes.c.created_at > bindparam("since")
+)
 _OF_CONFIRM = select(*_COLUMNS).where(
     address_changes.c.confirm_token == bindparam("of_token"),
     address_changes.c.confirmed_at.is_(None),
@@ -99,6 +102,11 @@ def store(
         now_ms,
     )
     tx.execute(_INSERT, vars(row))
+
+
+def count_since(tx: Connection, account: AccountRow, since_ms: int) -> int:
+    """How many addresses the account has wanted since then."""
+    return tx.scalar(_COUNT, {"of_account": account.id, "since": since_ms}) or 0
 
 
 def by_confirm_token(tx: Connection, token_id: bytes) -> Change | None:

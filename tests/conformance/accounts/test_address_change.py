@@ -362,15 +362,27 @@ async def test_a_request_does_not_tell_whether_the_new_address_has_an_account(
 async def test_nobody_is_written_to_again_and_again_by_a_stranger_with_an_account(
     person: Changes, clock: MovableClock
 ) -> None:
-    """The mailbox of the new address has its cap; the notices to the own address stand outside of it."""
-    mira = await person.registered()
+    """The mailbox of the new address has its cap, whoever asks; the notices to the own address stand outside of it."""
+    people = [await person.registered(f"person{number}@example.com") for number in range(3)]
     for number in range(12):
-        clock.move(61)
-        await person.request(mira, f"victim+{number}@example.org")
+        await person.request(people[number % 3], f"victim+{number}@example.org")
         await person.flows.deliver()
     outbox = Counter(await person.flows.outbox())
     assert (8, 4) == (outbox["address_change", "accepted", None], outbox["address_change", "cancelled", "cap"])
     assert 12 == outbox["address_change_notice", "accepted", None]
+
+
+async def test_an_account_has_few_strangers_written_to_in_a_day(person: Changes, clock: MovableClock) -> None:
+    """Each with another mailbox; the answer is the same, and on the next day it is heard again."""
+    mira = await person.registered()
+    for number in range(7):
+        clock.move(61)
+        await person.request(mira, f"victim{number}@example.org")
+        await person.flows.deliver()
+    outbox = Counter(await person.flows.outbox())
+    assert (5, 2) == (outbox["address_change", "accepted", None], outbox["address_change", "cancelled", "cap"])
+    clock.move(DAY_S)
+    assert "mira@example.net" == (await person.confirm((await person.requested(mira, "mira@example.net"))[0])).email
 
 
 async def test_a_client_that_tries_token_after_token_is_limited(person: Changes) -> None:
