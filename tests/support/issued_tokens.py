@@ -10,6 +10,7 @@ from gatepost.accounts.keys import Keys
 from gatepost.accounts.tokens import Purpose, mailed
 
 _ROWS = "SELECT id, purpose, account_id, address_key, key_id FROM {} WHERE account_id IS NOT NULL"
+_MAX_TOKENS = 2_000  # of one database: any 2,000, as their ids are random
 _MAX_ROWS = 20_000  # of one table: beyond it a test filled it itself, with nothing secret
 
 
@@ -40,7 +41,7 @@ def rows_of_file(path: Path) -> list[Row]:
         if not path.is_file() or path.stat().st_size == 0:
             return []
         with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=1)) as connection:
-            found = connection.execute(f"{_ROWS.format('tokens')} LIMIT {_MAX_ROWS}").fetchall()
+            found = connection.execute(f"{_ROWS.format('tokens')} LIMIT {_MAX_TOKENS}").fetchall()
     except (sqlite3.Error, OSError):  # damaged on purpose, another schema, gone
         return []
     return [_row(*one) for one in found]
@@ -59,7 +60,7 @@ async def rows_of_postgresql(connection: Any) -> tuple[list[Row], list[str]]:
     each = [f"(SELECT row::text FROM {table} AS row LIMIT {_MAX_ROWS})" for table in tables]
     texts = [text for (text,) in await connection.fetch(" UNION ALL ".join(each))]
     tokens = [table for table in tables if table.endswith('."tokens"')]
-    found = [one for table in tokens for one in await connection.fetch(f"{_ROWS.format(table)} LIMIT {_MAX_ROWS}")]
+    found = [one for table in tokens for one in await connection.fetch(f"{_ROWS.format(table)} LIMIT {_MAX_TOKENS}")]
     return [_row(*one) for one in found], texts
 
 
