@@ -38,7 +38,7 @@ def no_secret_stays_anywhere(tmp_path_factory: pytest.TempPathFactory) -> Iterat
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
     """What pytest captured is what parts in this process logged."""
     for name, text in report.sections:
-        if name.startswith("Captured"):
+        if report.when == "teardown" and name.startswith("Captured"):  # the last report has everything
             ISSUED.keep(f"{name} of {report.nodeid}", text)
 
 

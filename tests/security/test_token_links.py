@@ -1,8 +1,13 @@
 """Mailed links as scanners, browsers and histories meet them: opening one changes nothing, and no token leaks."""
 
+import base64
+import json
 import re
+import secrets
+import socket
 from collections.abc import Iterator
 from html.parser import HTMLParser
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
@@ -11,6 +16,7 @@ from fastapi.testclient import TestClient
 from gatepost.accounts.tokens import Purpose
 from tests.security.house import PASSWORD, House
 from tests.security.person import PAGES, ROUTES, Person, redeem
+from tests.support.service import Service
 
 PURPOSES = pytest.mark.parametrize("purpose", Purpose)
 
@@ -155,3 +161,25 @@ def test_s42_no_answer_repeats_a_token(person: Person, client: TestClient, purpo
         assert token not in answer.text + repr(answer.headers.multi_items())
     told = " ".join(map(repr, person.house.heard)) + client.get("/metrics").text
     assert token not in told
+
+
+def test_s42_the_log_of_a_real_service_holds_no_token(tmp_path: Path) -> None:
+    """Neither ours nor the HTTP server's, whether the link is opened, sent, mistyped or broken HTTP."""
+    token = base64.urlsafe_b64encode(secrets.token_bytes(48)).decode()
+    service = Service(tmp_path)
+    service.start()
+    try:
+        service.wait_until_ready()
+        statuses = [service.get(f"{path}?token={token}")[0] for path in (*PAGES.values(), "/nothing", f"/{token}")]
+        statuses += [service.post(path, token=token, password=PASSWORD)[0] for path in ROUTES.values()]
+        assert [200] * 4 + [404] * 2 + [400] * 4 == statuses
+        with socket.create_connection(("127.0.0.1", service.port), timeout=10) as line:
+            line.sendall(f"GET /verify?token={token} HTTP/9.9\r\n\r\n".encode())
+            assert b"400" in line.recv(4096)
+        metrics = service.get("/metrics")[2].decode()
+    finally:
+        service.stop()
+        service.close()
+    assert len(service.log) > 8
+    said = json.dumps(service.log) + service.text + metrics
+    assert [] == [part for part in (token, token[:20], token[-20:]) if part in said]
