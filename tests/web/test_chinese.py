@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,9 +10,18 @@ from fastapi import APIRouter
 from fastapi.testclient import TestClient
 from httpx2 import Response
 
+from gatepost.accounts.sessions import Current
 from gatepost.accounts.verification import ChoosePassword
 from gatepost.app import Gatepost, create_app
-from gatepost.errors import AddressTaken, BadToken, DatabaseBusy
+from gatepost.errors import (
+    AddressTaken,
+    BadToken,
+    ChallengeFailed,
+    DatabaseBusy,
+    RateLimited,
+    SignInFailed,
+    WrongPassword,
+)
 from gatepost.settings import Settings
 from gatepost.transport.folder import Mailbox
 from gatepost.web.catalogue import translate
@@ -22,6 +32,8 @@ from gatepost.web.route import route_class_for
 from gatepost.web.validation import _KINDS
 from tests.support.visible import Visible
 from tests.web.site import Site
+from tests.web.test_account_pages import HERE, MIRA, THERE
+from tests.web.test_account_pages import Pages as AccountPages
 from tests.web.test_mailbox import deliver
 from tests.web.test_pages import TOO_SHORT, form_field
 
@@ -54,7 +66,7 @@ NAMES = (
 def foreign_words(page: str) -> list[str]:
     """Words in Latin letters that a reader meets, but for names, addresses and what is marked as another language."""
     said = " ".join(Visible(page, LANGUAGE).words)
-    said = re.sub(r"\S+@\S+|[0-9a-f-]{36}|\bGatepost\b|\bHTML\b|\bCookie\b|\bRetry-After\b", "", said)
+    said = re.sub(r"\S+@\S+|[0-9a-f-]{36}|\bGatepost\b|\bHTML\b|\bCookie\b|\bRetry-After\b|\bUTC\b", "", said)
     return re.findall(r"[A-Za-z]+", said)
 
 
@@ -120,6 +132,58 @@ SENT = [
 ]
 
 
+# Templates of who has an account: shown by `path`, or sent with these fields where there are some.
+OF_AN_ACCOUNT = [
+    ("login", "/login", None, None),
+    ("login", "/login?next=/cart", None, None),
+    ("login", "/login", {}, SignInFailed("wrong")),
+    ("login", "/login", {}, RateLimited(7)),
+    ("login", "/login", {}, RateLimited(700)),
+    ("login", "/login", {}, ChallengeFailed()),
+    ("account", "/account", None, None),
+    ("account", "/account/sign-out", {"form_key": "0" * 64}, None),
+    ("signed_out", "/account/sign-out", {}, None),
+    ("confirm_address", "/email/confirm?token=abc", None, None),
+    ("confirm_address", "/email/confirm", {}, RateLimited(7)),
+    ("confirm_address_done", "/email/confirm", {}, None),
+    ("undo_address", "/email/undo?token=abc", None, None),
+    ("undo_address", "/email/undo", {}, RateLimited(7)),
+    ("undo_address_done", "/email/undo", {}, None),
+    ("open_the_link", "/email/confirm", None, None),
+    ("open_the_link", "/email/undo", {}, BadToken()),
+    ("change_profile", "/account/profile", None, None),
+    ("change_profile", "/account/profile", {}, TOO_SHORT),
+    ("change_password", "/account/password", None, None),
+    ("change_password", "/account/password", {}, WrongPassword()),
+    ("change_address", "/account/email", None, None),
+    ("change_address", "/account/email", {}, WrongPassword()),
+    ("delete_account", "/account/delete", None, None),
+    ("delete_account", "/account/delete", {}, WrongPassword()),
+    ("change_done", "/account/password", {}, None),
+    ("change_done", "/account/email", {}, None),
+    ("change_done", "/account/delete", {}, None),
+]
+
+
+@pytest.mark.parametrize(("template", "path", "fields", "error"), OF_AN_ACCOUNT)
+def test_every_page_of_an_account_is_all_chinese(template, path, fields, error):
+    """Each in every state, but for the name of the person and of the browsers."""
+    pages = AccountPages()
+    pages.flows["find_session"].answer = Current(replace(MIRA, name="米拉"), HERE.id)
+    pages.flows["list_sessions"].answer = [replace(HERE, agent=None), replace(THERE, network="203.0.113.0/24")]
+    if error is not None:
+        for name in set(pages.flows) - {"find_session", "list_sessions"}:
+            pages.flows[name].answer = error
+    client = pages.client(signed_in=True)
+    if fields is None:
+        answer = client.get(path, headers=CHINESE)
+    else:
+        known = {"email": ADDRESS, "password": "x", "current_password": "x", "token": "abc", **form_field(client)}
+        answer = client.post(path, data={**known, **fields}, headers=CHINESE)
+    assert answer.headers["content-type"].startswith("text/html")
+    is_chinese(answer)
+
+
 @pytest.mark.parametrize(("template", "path"), SHOWN)
 def test_every_page_is_all_chinese(template, path):
     """Nothing a person sees or hears of it is English."""
@@ -159,7 +223,12 @@ def test_the_mailbox_is_all_chinese(tmp_path):
 
 def test_no_page_is_forgotten():
     """The states above use every template there is."""
-    used = {template for template, *_ in (*SHOWN, *SENT)} - {"form"} | {"mailbox", "mail", "page", "parts"}
+    used = {template for template, *_ in (*SHOWN, *SENT, *OF_AN_ACCOUNT)} - {"form"} | {
+        "mailbox",
+        "mail",
+        "page",
+        "parts",
+    }
     assert used == TEMPLATES
 
 
