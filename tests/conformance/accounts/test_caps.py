@@ -190,7 +190,7 @@ async def test_s24_an_existing_owner_is_told_once_a_day_by_any_number_of_strange
     assert ["account_exists"] * 2 == await _out(flows, began_ms)
 
 
-async def test_the_client_stands_in_the_row_as_a_keyed_hash(flows: Flows) -> None:
+async def test_s67_the_network_stands_in_the_row_and_the_client_as_a_keyed_hash(flows: Flows) -> None:
     """And the network, roughly, among the values: the mail says it."""
     await flows.register(client=client_number(7))
     for row in await flows.rows(messages):
