@@ -73,7 +73,8 @@ async def delete_account(
 
     def work(tx: Connection, account: AccountRow) -> tuple[int, Enqueued]:
         tx.execute(_SHUT, {"of_account": account.id, "now_ms": now_ms})
-        ended = shut(tx, account.id, "account_deleted", now_ms)
+        # Whoever took the account over could delete it, too: what the old address was promised stays.
+        ended = shut(tx, account.id, "account_deleted", now_ms, way_back_stays=True)
         to = messages.To(
             account.email, account.address_key, account.id, account.name, account.locale, request_id, where
         )
@@ -86,7 +87,7 @@ async def delete_account(
     gate.events.emit(SignedOut(request_id=request_id, account_id=account_id, reason="account_deleted", count=ended))
 
 
-def shut(tx: Connection, account_id: uuid.UUID, reason: str, now_ms: int) -> int:
+def shut(tx: Connection, account_id: uuid.UUID, reason: str, now_ms: int, *, way_back_stays: bool = False) -> int:
     """End every session, void every token, cancel what waits; returns how many sessions there were.
 
     Args:
@@ -94,9 +95,12 @@ def shut(tx: Connection, account_id: uuid.UUID, reason: str, now_ms: int) -> int
         account_id: whose.
         reason: for the messages.
         now_ms: wall time in milliseconds.
+        way_back_stays: an old address can still undo a change, see docs/decisions/0027.
     """
-    cancel_of_account(tx, account_id, reason, now_ms)  # before the tokens: so each says the reason, not `superseded`
-    tokens.void(tx, account_id, tokens.EVERY, now_ms)
+    spare = messages.ADDRESS_CHANGE_NOTICE if way_back_stays else ""
+    # Before the tokens: so each says the reason, not `superseded`.
+    cancel_of_account(tx, account_id, reason, now_ms, spare=spare)
+    tokens.void(tx, account_id, tokens.ALL_BUT_UNDO if way_back_stays else tokens.EVERY, now_ms)
     return end_all(tx, account_id)
 
 

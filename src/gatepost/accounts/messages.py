@@ -21,12 +21,13 @@ RESET_EXPIRES_S = 4 * 3600
 NOTICE_EXPIRES_S = 48 * 3600
 ADDRESS_CHANGE_EXPIRES_S = 48 * 3600
 ADDRESS_UNDO_EXPIRES_S = 7 * 24 * 3600
+ADDRESS_CHANGE_NOTICE = "address_change_notice"
 
 _PURPOSES = {
     "verification": Purpose.VERIFICATION,
     "password_reset": Purpose.PASSWORD_RESET,
     "address_change": Purpose.ADDRESS_CHANGE,
-    "address_change_notice": Purpose.ADDRESS_UNDO,
+    ADDRESS_CHANGE_NOTICE: Purpose.ADDRESS_UNDO,
 }
 
 
@@ -98,9 +99,7 @@ def address_change(to: To, token_id: bytes) -> Draft:
 
 def address_change_notice(to: To, token_id: bytes, *, new_address: str) -> Draft:
     """Somebody wants another address for your account; here is how to stop it. `new_address` is masked."""
-    return _with_link(
-        "address_change_notice", to, token_id, ADDRESS_UNDO_EXPIRES_S, values={"new_address": new_address}
-    )
+    return _with_link(ADDRESS_CHANGE_NOTICE, to, token_id, ADDRESS_UNDO_EXPIRES_S, values={"new_address": new_address})
 
 
 def account_deleted(to: To, *, until: str) -> Draft:

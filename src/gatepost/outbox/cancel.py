@@ -43,9 +43,9 @@ def cancel_waiting(
     tx.execute(cancel, {**which, "because": reason, "cancelled_at": now_ms})
 
 
-def cancel_of_account(tx: Connection, account_id: uuid.UUID, reason: str, now_ms: int) -> None:
-    """Cancel everything that still waits to go out on behalf of an account; see `cancel_waiting`."""
-    which = {"of_account": account_id}
+def cancel_of_account(tx: Connection, account_id: uuid.UUID, reason: str, now_ms: int, *, spare: str = "") -> None:
+    """Cancel what still waits to go out on behalf of an account, but for one template; see `cancel_waiting`."""
+    which = {"of_account": account_id, "spared": spare}
     tx.execute(_TAKE_OF_ACCOUNT, which)
     tx.execute(_CANCEL_OF_ACCOUNT, {**which, "because": reason, "cancelled_at": now_ms})
 
@@ -78,6 +78,7 @@ def _take_and_cancel(*theirs: ColumnElement[bool]) -> tuple[Select[Any], Update]
 # Found by the index of an account's messages. What is over is left alone: it can be much.
 _TAKE_OF_ACCOUNT, _CANCEL_OF_ACCOUNT = _take_and_cancel(
     messages.c.account_id == bindparam("of_account"),
+    messages.c.template != bindparam("spared"),
     literal_column(WAS_MEANT_TO_GO_OUT.text),
     or_(messages.c.due_at.is_not(None), messages.c.owner.is_not(None), messages.c.state == str(State.HELD)),
 )

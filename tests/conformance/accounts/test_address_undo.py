@@ -137,7 +137,6 @@ async def test_s34_nothing_a_thief_can_do_voids_the_way_back(person: Changes) ->
     await assert_back(person)
 
 
-@pytest.mark.xfail(strict=True, reason="a deletion voids every token so far")
 @pytest.mark.parametrize("went_out", [True, False])
 async def test_s34_a_deletion_leaves_the_old_address_its_way_back(
     person: Changes, heard: list[Event], went_out: bool
