@@ -4,6 +4,7 @@ import re
 from typing import Any
 
 import pytest
+from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
 from gatepost.version import VERSION
@@ -211,3 +212,18 @@ def test_a_page_that_failed_shows_nothing_of_it_either(client):
     answer = send_form(client, "/verify?token=abc", token="'; DROP TABLE accounts; --")
     assert (400, HTML) == (answer.status_code, answer.headers["content-type"])
     assert None is INSIDES.search(answer.text)
+
+
+def test_s85_in_a_host_application_the_routes_bring_the_set_themselves(house):
+    """Whoever only includes our routers gets it too, on every route and for every refusal of ours."""
+    host = FastAPI(openapi_url=None, docs_url=None, redoc_url=None)
+    host.include_router(house.gatepost.router(prefix="/members"))
+    host.include_router(house.gatepost.operations_router())
+    client = TestClient(host, base_url=house.settings.public_url, follow_redirects=False)
+    seen = set()
+    for method, path in endpoints(host):
+        for sent in {method, "DELETE"}:
+            answer = ask(client, (sent, path), {})
+            assert_hardened(answer)
+            seen.add(answer.status_code)
+    assert {200, 400, 401, 404, 405} <= seen

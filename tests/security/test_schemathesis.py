@@ -8,6 +8,8 @@ from tests.security.fuzzing import Report, fuzz
 from tests.security.house import House
 from tests.security.routes import OPERATOR, PUBLIC, SESSION
 
+# schemathesis draws from `random` in a strategy of its own; from the seed all the same.
+pytestmark = pytest.mark.filterwarnings("ignore:Do not use the `random` module")
 EXAMPLES = 45  # of each operation, beside examples, coverage and sequences
 ENOUGH_CASES = 2_000
 CHECKS = {
