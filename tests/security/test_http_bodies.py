@@ -153,6 +153,18 @@ def test_s95_json_may_not_be_deep_long_or_odd(client, session, endpoint):
 
 
 @pytest.mark.parametrize("endpoint", WITH_BODY, ids=" ".join)
+def test_s95_whatever_depth_json_has_it_breaks_nothing(house, client, session, endpoint):
+    """Around every depth at which a reader may give up, in members we know and others: an ordinary refusal."""
+    headers = as_admin() if endpoint in OPERATOR else session
+    for depth in (10, 100, 250, 254, 255, 256, 330, 500, 900, *range(940, 1000, 3), 1500):
+        for deep in ("[" * depth + "]" * depth, '{"a":' * depth + "1" + "}" * depth):
+            content = f'{{"email": {deep}, "token": {deep}, "x": {deep}}}'.encode()
+            answer = client.request(endpoint[0], address_of(endpoint[1]), content=content, headers=KIND | headers)
+            assert answer.status_code in (200, 202, 400, 404, 422), (depth, answer.text)
+    assert [] == [failure.traceback for failure in house.failures()]
+
+
+@pytest.mark.parametrize("endpoint", WITH_BODY, ids=" ".join)
 def test_s96_repeated_names_are_refused_at_every_depth(client, session, endpoint):
     """Known, unknown and nested: two members of one name are 422, and a name of the sender's is not shown back."""
     headers = as_admin() if endpoint in OPERATOR else session
