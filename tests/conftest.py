@@ -8,20 +8,16 @@ from urllib.parse import urlsplit
 import pytest
 
 from gatepost.accounts.gate import Gate
-from gatepost.accounts.keys import Keys
-from gatepost.accounts.password_policy import PasswordPolicy
-from gatepost.accounts.passwords import Passwords
 from gatepost.database.connection import Database
 from gatepost.database.opening import open_database
 from gatepost.database.sqlite import SqliteDatabase
 from gatepost.events import Event, Events
 from tests.support.clock import MovableClock
 from tests.support.flows import Flows
+from tests.support.gate import SECRET, cheap_gate
 from tests.support.issued_secrets import ISSUED
 from tests.support.overheard import overhearing
 from tests.support.postgresql import Server, run_apart, server
-
-SECRET = "a secret of the tests, long enough to be one"
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -98,25 +94,9 @@ def gate(database: Database, clock: MovableClock, heard: list[Event]) -> Iterato
     """The account flows' parts with the default policy and the cheapest hashes."""
     events = Events()
     events.subscribe(heard.append)
-    passwords = Passwords(memory_kib=8, time_cost=1, parallelism=1)
     ISSUED.note_keys([SECRET])
-    yield Gate(
-        database=database,
-        passwords=passwords,
-        keys=Keys([SECRET]),
-        clock=clock,
-        events=events,
-        message_id_domain="gatepost.example",
-        reveal_accounts=False,
-        welcome="at_registration",
-        password_policy=PasswordPolicy(12, "Gatepost"),
-        limited=True,
-        sign_up_alarm_per_hour=1000,
-        session_idle_s=7 * 24 * 3600,
-        session_lifetime_s=30 * 24 * 3600,
-        deleted_kept_days=14,
-    )
-    passwords.close()
+    with cheap_gate(database, clock, events) as made:
+        yield made
     ISSUED.keep("events", "\n".join(map(repr, heard)))
 
 

@@ -6,6 +6,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from tests.security.house import House, in_production
+from tests.security.person import Person
 
 
 @pytest.fixture(scope="module")
@@ -19,6 +20,12 @@ def client(house: House) -> Iterator[TestClient]:
     """A client of the running house."""
     with house.client() as running:
         yield running
+
+
+@pytest.fixture
+def person(house: House, client: TestClient) -> Person:
+    """Somebody with an account there, and a mailed token of every kind."""
+    return Person(house, client)
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,6 @@ import json
 import re
 import secrets
 import socket
-from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -19,24 +18,6 @@ from tests.security.person import PAGES, ROUTES, Person, redeem
 from tests.support.service import Service
 
 PURPOSES = pytest.mark.parametrize("purpose", Purpose)
-
-
-@pytest.fixture(scope="module")
-def house(tmp_path_factory: pytest.TempPathFactory) -> House:
-    """A service in development without rate limits, for all tests of this file."""
-    return House(tmp_path_factory.mktemp("house"), rate_limits=False)
-
-
-@pytest.fixture(scope="module")
-def client(house: House) -> Iterator[TestClient]:
-    """A client of the running house."""
-    with house.client() as running:
-        yield running
-
-
-@pytest.fixture
-def person(house: House, client: TestClient) -> Person:
-    return Person(house, client)
 
 
 def open_often(client: TestClient, person: Person, link: str) -> None:

@@ -2,7 +2,6 @@
 
 import base64
 import secrets
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -36,24 +35,6 @@ NO_TOKENS: dict[str, Any] = {
     "very long": "A" * 60_000,
 }
 PURPOSES = pytest.mark.parametrize("purpose", Purpose)
-
-
-@pytest.fixture(scope="module")
-def house(tmp_path_factory: pytest.TempPathFactory) -> House:
-    """A service in development without rate limits, for all tests of this file."""
-    return House(tmp_path_factory.mktemp("house"), rate_limits=False)
-
-
-@pytest.fixture(scope="module")
-def client(house: House) -> Iterator[TestClient]:
-    """A client of the running house."""
-    with house.client() as running:
-        yield running
-
-
-@pytest.fixture
-def person(house: House, client: TestClient) -> Person:
-    return Person(house, client)
 
 
 @PURPOSES

@@ -11,13 +11,16 @@ import asyncpg
 import pytest
 from sqlalchemy.ext.asyncio import create_async_engine
 
+from gatepost.accounts.gate import Gate
 from gatepost.database.columns import SCHEMA
 from gatepost.database.opening import open_database
 from gatepost.database.postgresql_session import Sessions
 from gatepost.database.sqlite_engine import writing_engine
+from gatepost.events import Events
 from gatepost.outbox.tables import SQLITE_TRIGGERS
 from tests.conformance.plans.filled import Filled, FilledPostgresql, FilledSqlite
-from tests.conformance.plans.filling import BACKLOG, SETTLED, Shape, rows_of
+from tests.conformance.plans.filling import BACKLOG, NOW_MS, SETTLED, Shape, rows_of
+from tests.support.gate import cheap_gate
 from tests.support.postgresql import Server
 
 KINDS = ("sqlite", "postgresql")
@@ -73,6 +76,23 @@ def backlog(fill: Fill) -> Filled:
 def filled(fill: Fill, request: pytest.FixtureRequest) -> Filled:
     """Both shapes, one after the other."""
     return fill(request.param)
+
+
+class _NewYear:
+    """A clock that stands where the rows end."""
+
+    def now_ms(self) -> int:
+        return NOW_MS
+
+    def monotonic(self) -> float:
+        return 0.0
+
+
+@pytest.fixture
+def gate() -> Iterator[Gate]:
+    """The account flows' parts, but for the database: that is each test's own."""
+    with cheap_gate(None, _NewYear(), Events()) as made:
+        yield made
 
 
 @contextmanager

@@ -1,6 +1,6 @@
 """What a request for an account asks costs the same however many accounts, tokens and messages there are."""
 
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
 import pytest
@@ -9,16 +9,12 @@ from sqlalchemy import Connection
 from gatepost.accounts import tokens
 from gatepost.accounts.gate import Gate
 from gatepost.accounts.idempotency import prune_idempotency_keys
-from gatepost.accounts.keys import Keys
 from gatepost.accounts.limits import prune_limits
-from gatepost.accounts.password_policy import PasswordPolicy
-from gatepost.accounts.passwords import Passwords
 from gatepost.accounts.registration import prune_candidates
 from gatepost.accounts.tokens import Purpose, prune_tokens
 from gatepost.database.connection import Database
 from gatepost.delivery.chores import Chore
 from gatepost.errors import BadToken
-from gatepost.events import Events
 from gatepost.outbox.prune import prune_no_account
 from tests.conformance.plans.filled import Filled
 from tests.conformance.plans.filling import DAY_MS, FLOODED, NOW_MS, account_id, address_of
@@ -28,39 +24,6 @@ from tests.support.flows import Flows
 VERIFIED, UNVERIFIED = 8, 10
 
 Flow = Callable[[Flows], Awaitable[object]]
-
-
-class _NewYear:
-    """A clock that stands where the rows end."""
-
-    def now_ms(self) -> int:
-        return NOW_MS
-
-    def monotonic(self) -> float:
-        return 0.0
-
-
-@pytest.fixture
-def gate() -> Iterator[Gate]:
-    """The account flows' parts, but for the database."""
-    passwords = Passwords(memory_kib=8, time_cost=1, parallelism=1)
-    yield Gate(
-        database=None,  # type: ignore[arg-type]  # each test's own
-        passwords=passwords,
-        keys=Keys(["a secret of the tests, long enough to be one"]),
-        clock=_NewYear(),
-        events=Events(),
-        message_id_domain="gatepost.example",
-        reveal_accounts=False,
-        welcome="at_registration",
-        password_policy=PasswordPolicy(12, "Gatepost"),
-        limited=True,
-        sign_up_alarm_per_hour=1000,
-        session_idle_s=7 * 24 * 3600,
-        session_lifetime_s=30 * 24 * 3600,
-        deleted_kept_days=14,
-    )
-    passwords.close()
 
 
 _FLOWS: dict[str, Flow] = {

@@ -1,6 +1,5 @@
 """What signing in and every request of a session asks costs the same however many accounts and sessions there are."""
 
-from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
 
@@ -8,15 +7,11 @@ import pytest
 from sqlalchemy import Connection
 
 from gatepost.accounts.gate import Gate
-from gatepost.accounts.keys import Keys
 from gatepost.accounts.known_clients import KEPT_S, prune_known_clients, remember
-from gatepost.accounts.password_policy import PasswordPolicy
-from gatepost.accounts.passwords import Passwords
 from gatepost.accounts.sessions import begin_session, end_all, end_session, list_sessions, prune_sessions
 from gatepost.database.connection import Database
 from gatepost.delivery.chores import Chore
 from gatepost.errors import SignInFailed
-from gatepost.events import Events
 from tests.conformance.plans.filled import Filled
 from tests.conformance.plans.filling import DAY_MS, FLOODED, NOW_MS, account_id, address_of, session_token
 from tests.conformance.plans.test_account_plans import UNVERIFIED, VERIFIED
@@ -24,39 +19,6 @@ from tests.support.flows import Flows
 from tests.support.places import HOME
 
 SIGNED_IN = 40  # a session of today
-
-
-class _NewYear:
-    """A clock that stands where the rows end."""
-
-    def now_ms(self) -> int:
-        return NOW_MS
-
-    def monotonic(self) -> float:
-        return 0.0
-
-
-@pytest.fixture
-def gate() -> Iterator[Gate]:
-    """The account flows' parts, but for the database."""
-    passwords = Passwords(memory_kib=8, time_cost=1, parallelism=1)
-    yield Gate(
-        database=None,  # type: ignore[arg-type]  # each test's own
-        passwords=passwords,
-        keys=Keys(["a secret of the tests, long enough to be one"]),
-        clock=_NewYear(),
-        events=Events(),
-        message_id_domain="gatepost.example",
-        reveal_accounts=False,
-        welcome="at_registration",
-        password_policy=PasswordPolicy(12, "Gatepost"),
-        limited=True,
-        sign_up_alarm_per_hour=1000,
-        session_idle_s=7 * 24 * 3600,
-        session_lifetime_s=30 * 24 * 3600,
-        deleted_kept_days=14,
-    )
-    passwords.close()
 
 
 @pytest.mark.parametrize(
