@@ -2,12 +2,12 @@
 
 from functools import partial
 
+from gatepost.accounts.candidates import prune_candidates
 from gatepost.accounts.deletion import erase_deleted, erase_unverified, prune_unproved_candidates
 from gatepost.accounts.idempotency import prune_idempotency_keys
 from gatepost.accounts.keys import Keys
 from gatepost.accounts.known_clients import prune_known_clients
 from gatepost.accounts.limits import prune_limits
-from gatepost.accounts.registration import prune_candidates
 from gatepost.accounts.sessions import prune_sessions
 from gatepost.accounts.spent_tokens import prune_spent_tokens
 from gatepost.accounts.tokens import prune_tokens

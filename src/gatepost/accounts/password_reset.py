@@ -6,6 +6,7 @@ from sqlalchemy import Connection
 
 from gatepost.accounts import caps, messages, tokens
 from gatepost.accounts.account import AccountRow, take_by_key
+from gatepost.accounts.candidates import waiting_candidates
 from gatepost.accounts.client import Client
 from gatepost.accounts.gate import Gate
 from gatepost.accounts.known_clients import remember
@@ -13,7 +14,7 @@ from gatepost.accounts.limits import Act, admit, forget_guesses
 from gatepost.accounts.sessions import end_all
 from gatepost.accounts.token_mail import promise
 from gatepost.accounts.tokens import Purpose
-from gatepost.accounts.verification import accept_proof, hash_new_password, redeemable, waiting_candidates
+from gatepost.accounts.verification import accept_proof, hash_new_password, redeemable
 from gatepost.errors import BadToken
 from gatepost.events import (
     AccountRestored,

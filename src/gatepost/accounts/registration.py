@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Connection, delete, insert, select
+from sqlalchemy import Connection, insert
 from sqlalchemy.sql.dml import ReturningInsert
 
 from gatepost.accounts import caps, idempotency, messages, tokens
@@ -19,7 +19,6 @@ from gatepost.accounts.client import Client
 from gatepost.accounts.gate import Gate
 from gatepost.accounts.limits import Act, admit
 from gatepost.accounts.tables import accounts, candidates
-from gatepost.database.batch import in_batch
 from gatepost.database.columns import new_row_id
 from gatepost.database.upsert import insert_or
 from gatepost.errors import AddressTaken
@@ -27,8 +26,6 @@ from gatepost.events import RegistrationReceived
 from gatepost.mail.address import mask_address
 from gatepost.outbox.enqueue import Enqueued, enqueue
 
-CLOSED_KEPT_S = 7 * 24 * 3600
-PRUNE_BATCH = 500
 _INSERT_CANDIDATE = insert(candidates)
 
 
@@ -121,18 +118,6 @@ async def register(
         return _repeat(gate, done, email, request_id)
     _tell(gate, asked, done.standing, done.account, done.promised)
     return _shown(gate, done.account)
-
-
-def prune_candidates(tx: Connection, now_ms: int) -> int:
-    """Delete up to PRUNE_BATCH closed candidates older than a week; returns how many."""
-    kept_since = now_ms - CLOSED_KEPT_S * 1000
-    old = (
-        select(candidates.c.id)
-        .where(candidates.c.closed_at.is_not(None), candidates.c.closed_at < kept_since)
-        .order_by(candidates.c.closed_at)  # by its index: PostgreSQL guesses that a third is old, and reads the table
-        .limit(PRUNE_BATCH)
-    )
-    return tx.execute(delete(candidates).where(in_batch(candidates.c.id, old))).rowcount
 
 
 async def _first_answer(gate: Gate, request: idempotency.Keyed) -> idempotency.First | None:

@@ -1,12 +1,12 @@
 """Verify an address: the mailed link proves it, and decides which of the waiting registrations counts."""
 
-import uuid
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from sqlalchemy import Connection, bindparam, delete, select, update
 
 from gatepost.accounts import caps, messages, tokens
 from gatepost.accounts.account import COLUMNS, Account, AccountRow, as_account, public, take_by_key, take_by_token
+from gatepost.accounts.candidates import Candidate, waiting_candidates
 from gatepost.accounts.client import Client
 from gatepost.accounts.gate import Gate
 from gatepost.accounts.limits import Act, admit
@@ -24,15 +24,6 @@ _KNOWN_OF = select(accounts.c.email, accounts.c.name).where(accounts.c.id == bin
 @dataclass(frozen=True)
 class ChoosePassword:
     """Several registrations wait for this address; whoever proved it chooses the password (the token is unused)."""
-
-
-@dataclass(frozen=True)
-class Candidate:
-    """A registration that waits for the proof of its address."""
-
-    password_hash: str = field(repr=False)
-    name: str | None
-    locale: str
 
 
 async def verify(
@@ -131,16 +122,6 @@ def redeemable(
     if account.disabled_at is not None:
         raise BadToken("disabled")
     return live, account
-
-
-def waiting_candidates(tx: Connection, account_id: uuid.UUID) -> list[Candidate]:
-    """The registrations that wait for the proof of this account's address, oldest first."""
-    query = (
-        select(candidates.c.password_hash, candidates.c.name, candidates.c.locale)
-        .where(candidates.c.account_id == account_id, candidates.c.closed_at.is_(None))
-        .order_by(candidates.c.id)
-    )
-    return [Candidate(row.password_hash, row.name, row.locale) for row in tx.execute(query)]
 
 
 def accept_proof(

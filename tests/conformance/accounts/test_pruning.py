@@ -2,7 +2,7 @@
 
 import pytest
 
-from gatepost.accounts.registration import prune_candidates
+from gatepost.accounts.candidates import prune_candidates
 from gatepost.accounts.tokens import prune_tokens
 from gatepost.outbox import prune
 from gatepost.outbox.prune import prune_no_account

@@ -7,10 +7,10 @@ import pytest
 from sqlalchemy import Connection
 
 from gatepost.accounts import tokens
+from gatepost.accounts.candidates import prune_candidates
 from gatepost.accounts.gate import Gate
 from gatepost.accounts.idempotency import prune_idempotency_keys
 from gatepost.accounts.limits import prune_limits
-from gatepost.accounts.registration import prune_candidates
 from gatepost.accounts.tokens import Purpose, prune_tokens
 from gatepost.database.connection import Database
 from gatepost.delivery.chores import Chore
