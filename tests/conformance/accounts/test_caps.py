@@ -81,7 +81,7 @@ async def test_s73_a_thousand_requests_from_a_thousand_networks_make_at_most_eig
         clock.move(DAY_S / WAVES)
     assert 3 <= len(await _out(flows, began_ms)) <= MOST_A_DAY
     await flows.register("honest@example.com", client=client_number(5000))
-    assert ["verification", "welcome"] == (await _out(flows))[-2:]
+    assert ["verification", "welcome"] == sorted((await _out(flows))[-2:])  # of one moment, in either order
 
 
 async def test_s73_three_of_one_kind_in_an_hour(flows: Flows, clock: StillClock) -> None:
