@@ -209,7 +209,9 @@ WHEN (NOT ({_in("NEW.state", BIRTHS)}))
     # The bell of every worker in every process: rung by the commit that makes a message due, and by no rollback.
     f"""CREATE FUNCTION messages_ring() RETURNS trigger LANGUAGE plpgsql AS
 $$BEGIN PERFORM pg_notify('{BELL}', ''); RETURN NULL; END$$""",
-    """CREATE TRIGGER messages_bell AFTER INSERT OR UPDATE OF state ON messages FOR EACH ROW
+    # Whether it is due or born cancelled: a commit that rings takes longer, and would tell who has an account.
+    """CREATE TRIGGER messages_bell AFTER INSERT ON messages FOR EACH ROW EXECUTE FUNCTION messages_ring()""",
+    """CREATE TRIGGER messages_bell_again AFTER UPDATE OF state ON messages FOR EACH ROW
 WHEN (NEW.state = 'queued') EXECUTE FUNCTION messages_ring()""",
     # A queue changes every row several times: without it the index of what is due would fill up with dead entries.
     "ALTER TABLE messages SET (autovacuum_vacuum_scale_factor = 0.02, autovacuum_analyze_scale_factor = 0.02)",

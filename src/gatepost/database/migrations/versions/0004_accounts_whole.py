@@ -6,6 +6,12 @@ from alembic import op
 revision = "0004"
 down_revision = "0003"
 
+_POSTGRESQL = (
+    "DROP TRIGGER messages_bell ON messages",
+    """CREATE TRIGGER messages_bell AFTER INSERT ON messages FOR EACH ROW EXECUTE FUNCTION messages_ring()""",
+    """CREATE TRIGGER messages_bell_again AFTER UPDATE OF state ON messages FOR EACH ROW
+WHEN (NEW.state = 'queued') EXECUTE FUNCTION messages_ring()""",
+)
 _PURPOSES = "purpose IN ('verification', 'password_reset', 'address_change', 'address_undo')"
 
 
@@ -16,6 +22,9 @@ def upgrade() -> None:
     _index("ix_accounts_deleted", "accounts", ["deleted_at"], "deleted_at IS NOT NULL")
     op.create_index("ix_candidates_created_at", "candidates", ["created_at"], unique=False)
     op.add_column("messages", sa.Column("client", sa.LargeBinary(length=16), nullable=True))
+    if op.get_bind().dialect.name == "postgresql":
+        for statement in _POSTGRESQL:
+            op.get_bind().exec_driver_sql(statement)
     _widen_tokens()
     _create_sessions()
     _create_known_clients()
