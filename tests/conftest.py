@@ -1,5 +1,6 @@
 """Parts shared by the tests: a database of its own for each, a clock that moves, flows on top of both."""
 
+import shutil
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -69,10 +70,24 @@ async def _migrate(url: str) -> None:
     await (await open_database(url, wait_for_owner_s=0)).close()
 
 
+@pytest.fixture(scope="session")
+def migrated_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A migrated SQLite file that nobody has open; others are copies of it."""
+    path = tmp_path_factory.mktemp("migrated") / "gatepost.db"
+    run_apart(_migrate(f"sqlite:///{path}"))
+    return path
+
+
 @pytest.fixture
-async def database(tmp_path: Path) -> AsyncIterator[SqliteDatabase]:
+def sqlite_file(tmp_path: Path, migrated_file: Path) -> Path:
+    """A migrated SQLite file for this test alone."""
+    return Path(shutil.copy(migrated_file, tmp_path / "gatepost.db"))
+
+
+@pytest.fixture
+async def database(sqlite_file: Path) -> AsyncIterator[SqliteDatabase]:
     """An empty, migrated database."""
-    opened = await SqliteDatabase.open(tmp_path / "gatepost.db", wait_for_owner_s=0)
+    opened = await SqliteDatabase.open(sqlite_file, wait_for_owner_s=0)
     yield opened
     await opened.close()
 

@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
-from pathlib import Path
 
 import pytest
 
@@ -18,10 +17,10 @@ def database_kind(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def database_url(database_kind: str, tmp_path: Path, request: pytest.FixtureRequest) -> str:
-    """The URL of this test's own database: a migrated one on PostgreSQL, none yet on SQLite."""
+def database_url(database_kind: str, request: pytest.FixtureRequest) -> str:
+    """The URL of this test's own, migrated database."""
     if database_kind == "sqlite":
-        return f"sqlite:///{tmp_path / 'gatepost.db'}"
+        return f"sqlite:///{request.getfixturevalue('sqlite_file')}"
     url: str = request.getfixturevalue("postgresql_url")  # not asked for by SQLite's run: it would start a server
     return url
 

@@ -134,13 +134,13 @@ async def test_what_is_done_is_written_down_with_it(flows: Flows, heard: list[Ev
     del heard[:]
     for action in (*AccountAction, AccountAction.DISABLE, AccountAction.DISABLE):
         await act_on_account(flows.gate, action, account_id, BY)
-    assert [
+    assert [  # those of one millisecond stand in any order
         ("disable", "active", "disabled"),
-        ("enable", "disabled", "active"),
-        ("end_sessions", "active", "active"),
         ("disable", "active", "disabled"),
         ("disable", "disabled", "disabled"),
-    ] == await _deeds(flows)
+        ("enable", "disabled", "active"),
+        ("end_sessions", "active", "active"),
+    ] == sorted(await _deeds(flows))
     of = {"account_id": str(account_id), "request_id": "request-8"}
     assert [
         AccountActedOn(actor="admin token", action="disable", **of),
