@@ -17,7 +17,7 @@ def main() -> int:
     """Run the measures that were asked for; the exit code says nothing about speed."""
     parser = argparse.ArgumentParser(
         prog="./run bench",
-        description="Measure Gatepost on each database beside its peers, all on loopback. Takes some forty minutes.",
+        description="Measure Gatepost on each database beside its peers, all on loopback. Takes about an hour.",
         epilog="Measures: " + "; ".join(f"{one.name}: {one.title}" for one in MEASURES),
     )
     parser.add_argument("names", nargs="*", metavar="NAME", help="which measures (all when none is named)")

@@ -13,11 +13,9 @@ from gatepost.accounts.wanted_address import prune_address_changes
 from gatepost.database.connection import Database
 from tests.conformance.plans.filled import Filled
 from tests.conformance.plans.filling import DAY_MS, NOW_MS, account_id, address_of
-from tests.conformance.plans.test_account_plans import UNVERIFIED, VERIFIED, gate
+from tests.conformance.plans.test_account_plans import UNVERIFIED, VERIFIED
 from tests.support.changes import NEW_PASSWORD, Changes
 from tests.support.flows import PASSWORD, Flows
-
-__all__ = ["gate"]
 
 
 async def _signed_in(gate: Gate, database: Database) -> Changes:
