@@ -42,6 +42,9 @@ class Filled:
         """Run `work`; see `examine`."""
         return self.examine(lambda database: database.write(work), without=without)
 
+    def tidy(self) -> None:
+        """Take away what many writes that were rolled back have left: later looks would walk through it."""
+
     async def _run(self, act: Act, found: Examined, without: tuple[str, ...]) -> None:
         raise NotImplementedError
 
@@ -75,6 +78,14 @@ class FilledPostgresql(Filled):
     def __init__(self, runner: asyncio.Runner, engine: AsyncEngine) -> None:
         super().__init__(runner)
         self.engine = engine
+
+    def tidy(self) -> None:
+        self._runner.run(self._vacuum())
+
+    async def _vacuum(self) -> None:
+        async with self.engine.connect() as connection:
+            outside = await connection.execution_options(isolation_level="AUTOCOMMIT")
+            await outside.exec_driver_sql("VACUUM (INDEX_CLEANUP ON)")
 
     async def _run(self, act: Act, found: Examined, without: tuple[str, ...]) -> None:
         for mode in ("force_custom_plan", "force_generic_plan"):
