@@ -110,8 +110,8 @@ class Gatepost:
         self.events.subscribe(self._metrics.on_event)
         self._keys = build_keys(settings)
         self._database = OpenedLater(settings.database_url)
-        all_templates = Templates(own=templates or settings.templates)
-        self._composer = build_composer(settings, all_templates)
+        self._templates = Templates(own=templates or settings.templates)
+        self._composer = build_composer(settings, self._templates)
         message_id_domain = self._composer.return_path.rpartition("@")[2]
         passwords = build_passwords(settings)
         self._life = Life(
@@ -123,7 +123,7 @@ class Gatepost:
             passwords=passwords,
         )
         self.mail = Mail(
-            all_templates, self.clock, message_id_domain=message_id_domain, on_enqueued=self._warn_if_not_running
+            self._templates, self.clock, message_id_domain=message_id_domain, on_enqueued=self._warn_if_not_running
         )
         self._warned_not_running = not worker
         self._submits = worker
@@ -238,6 +238,9 @@ class Gatepost:
             database=self._database,
             operate=self._operate,
             recipient_keys=self._recipient_keys,
+            mail_delayed=self._mail_delayed,
+            templates=self._templates,
+            composer=self._composer,
             mailbox=Mailbox(mailbox_folder(self.settings)) if kept_here else None,
             stopping=self._life.stopping,
             readiness=self._readiness,
@@ -275,6 +278,10 @@ class Gatepost:
         except InvalidInput:
             return [address]
         return [key, *self._keys.hidden_addresses(key)]
+
+    async def _mail_delayed(self) -> bool:
+        usable = self._life.transport.usable() if self._submits else {}
+        return bool(usable) and not any(usable.values())
 
     async def _readiness(self) -> Sequence[str]:
         reasons = []

@@ -12,6 +12,8 @@ from gatepost.accounts.account import Account
 from gatepost.clock import SystemClock
 from gatepost.database.connection import T, Work
 from gatepost.events import Event, Events, RequestAnswered, RequestFailed
+from gatepost.mail.templates import Templates
+from gatepost.parts import build_composer
 from gatepost.settings import Settings
 from gatepost.web.accounts import accounts_router
 from gatepost.web.context import WebContext
@@ -35,6 +37,9 @@ PRODUCTION = {
     "secret_keys": "k" * 40,
     "admin_token": "t" * 40,
 }
+
+
+_TEMPLATES = Templates()
 
 
 class NoDatabase:
@@ -69,6 +74,7 @@ class Site:
         self.others = {name: Flow() for name in AccountFlows.__dataclass_fields__ if name not in named}
         self.rings = 0
         self.happened: list[Event] = []
+        self.delayed = False
         events = Events()
         events.subscribe(self.happened.append)
         wanted: dict[str, Any] = {
@@ -87,6 +93,9 @@ class Site:
             "database": NoDatabase(),
             "operate": Flow(),
             "recipient_keys": lambda key: [key],
+            "mail_delayed": self._mail_delayed,
+            "templates": _TEMPLATES,
+            "composer": build_composer(self.settings, _TEMPLATES),
             "mailbox": None,
             "stopping": asyncio.Event(),
             "readiness": self._readiness,
@@ -98,6 +107,9 @@ class Site:
 
     async def _ring(self) -> None:
         self.rings += 1
+
+    async def _mail_delayed(self) -> bool:
+        return self.delayed
 
     async def _readiness(self) -> list[str]:
         return self.reasons

@@ -9,6 +9,8 @@ from gatepost.audit.trail import Signature
 from gatepost.clock import Clock
 from gatepost.database.connection import Work
 from gatepost.events import Events
+from gatepost.mail.compose import Composer
+from gatepost.mail.templates import Templates
 from gatepost.outbox.actions import Action
 from gatepost.outbox.operate import Acted
 from gatepost.settings import Settings
@@ -53,6 +55,10 @@ class WebContext:
         database: reads for the message list.
         operate: holds, releases, cancels and resends a message.
         recipient_keys: every key under which messages to an address, as typed, may stand in the outbox.
+        mail_delayed: whether mail waits for everybody at this moment, because no server takes it or the oldest message
+            has waited for too long. It says nothing of one address, costs the same whoever asks, and never raises.
+        templates: what the mails say.
+        composer: makes mails of them.
         mailbox: the development mailbox; None where mail goes to a server.
         stopping: set when the process begins to stop; open streams end.
         readiness: one short reason for everything that keeps this process from its work; empty: ready.
@@ -70,6 +76,9 @@ class WebContext:
     database: Reader
     operate: Operate
     recipient_keys: Callable[[str], Sequence[str]]
+    mail_delayed: Callable[[], Awaitable[bool]]
+    templates: Templates
+    composer: Composer
     mailbox: Mailbox | None
     stopping: Stopping
     readiness: Callable[[], Awaitable[Sequence[str]]]

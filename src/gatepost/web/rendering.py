@@ -16,7 +16,12 @@ from gatepost.web.languages import LANGUAGES, asked_language, language_of, say_l
 from gatepost.web.next_page import allowed_origins
 
 STATIC_PATH = "/gatepost/static"
-OWN_FILES = ("gatepost.css", "icon.svg", "landing.js", "mailbox.js", "docs.js")
+# The name a file is served under, and where it stands below static/.
+OWN_FILES = {
+    **{name: name for name in ("tokens.css", "gatepost.css", "workshop.css", "icon.svg")},
+    **{name: name for name in ("gatepost.js", "landing.js", "mailbox.js", "docs.js")},
+    **{name: f"vendor/htmx/{name}" for name in ("htmx.min.js", "hx-sse.min.js")},
+}
 # What else makes a page the one it is; the links to its other languages take it along.
 _SAME_PAGE = ("token", "view", "next")
 _STATIC = files("gatepost.web") / "static"
@@ -29,7 +34,7 @@ PAGE_CSP = (
 
 def static_bytes(name: str) -> bytes:
     """Read one of our own static files; the names come from code, never from a request."""
-    return (_STATIC / name).read_bytes()
+    return (_STATIC / OWN_FILES.get(name, name)).read_bytes()
 
 
 def static_url(name: str) -> str:
