@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response, StreamingResponse
 
 from gatepost.errors import N_
-from gatepost.transport.folder import Mailbox, Parsed
+from gatepost.transport.mailbox import Mailbox, Parsed
 from gatepost.web.context import Stopping, WebContext
 from gatepost.web.problems import refused
 from gatepost.web.rendering import Pages
