@@ -71,6 +71,10 @@ class Composer:
         public_url: where the product is, without a slash at its end.
         reset_url: page where a person asks for a new password.
 
+    Attributes:
+        return_path: where bounces go.
+        public_url: as given.
+
     Raises:
         SettingsError: `sender` is no mailbox.
     """
@@ -80,6 +84,8 @@ class Composer:
     ) -> None:
         mailbox_from = parse_sender(sender)
         self.return_path = mailbox_from.address
+        self.public_url = public_url
+        self._sender, self._product_name, self._reset_url = sender, product_name, reset_url
         self._templates = templates
         self._from = mailbox("From", mailbox_from)
         self._fixed = {
@@ -89,6 +95,21 @@ class Composer:
         }
         fixed = {"product_name": clean_line(product_name), "public_url": public_url, "reset_url": reset_url}
         self._values = {name: Value(value) for name, value in fixed.items()}
+
+    def with_templates(self, templates: Templates, *, product_name: str | None = None) -> "Composer":
+        """Make the composer of the same sender for other templates, for whoever looks at what they become.
+
+        Args:
+            templates: what its messages say.
+            product_name: another name for the product; None for its own.
+        """
+        return Composer(
+            templates,
+            sender=self._sender,
+            product_name=self._product_name if product_name is None else product_name,
+            public_url=self.public_url,
+            reset_url=self._reset_url,
+        )
 
     def compose(
         self, *, template: str, locale: str, recipient: str, message_id: str, values: Mapping[str, str], now_ms: int
