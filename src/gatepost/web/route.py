@@ -8,12 +8,13 @@ from collections.abc import Callable, Coroutine
 from typing import Any, ClassVar
 
 from fastapi.routing import APIRoute
+from starlette.background import BackgroundTask
 from starlette.datastructures import MutableHeaders
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Message, Receive, Scope, Send
 
-from gatepost.errors import TryLater
+from gatepost.errors import SignInFailed, TryLater
 from gatepost.events import RequestAnswered, RoutineAnswered
 from gatepost.web.body import MAX_BODY_BYTES, BoundedRequest
 from gatepost.web.client import client_for
@@ -107,7 +108,11 @@ class GatepostRoute(APIRoute):
         request.scope[_PROBLEM] = (problem.code, str(error) if isinstance(error, TryLater) else None)
         if problem.code == "internal_error":
             self.context.events.emit(request_failed(error, request_id_of(request)))
-        return type(self).answer_problem(request, problem)
+        response = type(self).answer_problem(request, problem)
+        if isinstance(error, SignInFailed):
+            # FastAPI drops the background tasks of who raises, and an address that waits for its proof may get a message.
+            response.background = BackgroundTask(self.context.ring)
+        return response
 
 
 def _check_body(request: Request, *, json: bool, forms: bool) -> None:

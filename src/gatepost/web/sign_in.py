@@ -8,7 +8,6 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from gatepost.accounts.sessions import Current, Session
 from gatepost.clock import iso
-from gatepost.errors import SignInFailed
 from gatepost.web.accounts import AccountBody, Answer
 from gatepost.web.client import CallingClient
 from gatepost.web.context import WebContext
@@ -99,19 +98,14 @@ def _add_login(router: APIRouter, context: WebContext) -> None:
         client: CallingClient,
     ) -> BaseModel:
         """Begin a session: the token for programs, the cookie for browsers. One answer for every cause of failure."""
-        try:
-            entered = await context.flows.sign_in(
-                email=body.email,
-                password=body.password,
-                request_id=request_id,
-                client=client,
-                challenge=body.challenge,
-                replaces=brought(request, context),
-            )
-        except SignInFailed:
-            # An error answers without background tasks, and an address that waits for its proof may get a message.
-            await context.ring()
-            raise
+        entered = await context.flows.sign_in(
+            email=body.email,
+            password=body.password,
+            request_id=request_id,
+            client=client,
+            challenge=body.challenge,
+            replaces=brought(request, context),
+        )
         set_cookie(response, entered.token, context)
         return SignedInBody(
             account=AccountBody.of(entered.account), token=entered.token, expires_at=iso(entered.session.expires_at)
