@@ -26,7 +26,6 @@ from gatepost.events import Events, SettingWarned
 from gatepost.housekeeping import build_chores
 from gatepost.life import Life
 from gatepost.mail.address import parse_address
-from gatepost.mail.templates import Templates
 from gatepost.observe.metrics import Metrics
 from gatepost.outbox.depths import depths
 from gatepost.outbox.operate import operate
@@ -36,6 +35,7 @@ from gatepost.parts import (
     build_keys,
     build_links,
     build_passwords,
+    build_templates,
     build_transport,
     compose_with,
     host_events,
@@ -110,7 +110,7 @@ class Gatepost:
         self.events.subscribe(self._metrics.on_event)
         self._keys = build_keys(settings)
         self._database = OpenedLater(settings.database_url)
-        self._templates = Templates(own=templates or settings.templates)
+        self._templates = build_templates(settings, templates)
         self._composer = build_composer(settings, self._templates)
         message_id_domain = self._composer.return_path.rpartition("@")[2]
         passwords = build_passwords(settings)

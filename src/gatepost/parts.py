@@ -4,6 +4,7 @@ import logging
 from collections.abc import Mapping
 from pathlib import Path
 
+from gatepost.accent import accent_of
 from gatepost.accounts.keys import Keys
 from gatepost.accounts.messages import Links
 from gatepost.accounts.passwords import Passwords
@@ -51,10 +52,15 @@ def build_links(settings: Settings, keys: Keys) -> Links:
     )
 
 
+def build_templates(settings: Settings, own: Path | None = None) -> Templates:
+    """Read what the mails say, in the product's colours; its own folder is that of the settings unless told."""
+    return Templates(own=own or settings.templates, accent=accent_of(settings.accent_color))
+
+
 def build_composer(settings: Settings, templates: Templates | None = None) -> Composer:
     """Make the composer the settings ask for; its templates are those of the settings unless told."""
     return Composer(
-        templates or Templates(own=settings.templates),
+        templates or build_templates(settings),
         sender=settings.sender,
         product_name=settings.product_name,
         public_url=settings.public_url,

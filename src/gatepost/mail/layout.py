@@ -6,6 +6,7 @@ from pathlib import Path
 
 import css_inline
 
+from gatepost.accent import Accent
 from gatepost.errors import TemplateError
 
 # Marks of the layout that are filled when a template is loaded; to Jinja they are comments.
@@ -39,6 +40,14 @@ def read(file: Path) -> str:
         raise TemplateError(f"{file} cannot be read: {error.strerror}.") from error
     except UnicodeDecodeError as error:
         raise TemplateError(f"{file} is no UTF-8 at byte {error.start}: save it as UTF-8.") from error
+
+
+def coloured(layout: str, accent: Accent) -> str:
+    """Put the product's colours where a layout has their marks: `{# accent #}`, `{# dark accent #}`, and so on."""
+    for scheme, shades in (("", accent.light), ("dark ", accent.dark)):
+        for name, colour in shades.tokens().items():
+            layout = layout.replace(f"{{# {scheme}{name} #}}", colour)
+    return layout
 
 
 def read_layout(file: Path) -> str:

@@ -13,8 +13,9 @@ import jinja2
 from jinja2 import meta
 from jinja2.sandbox import SandboxedEnvironment
 
+from gatepost.accent import Accent
 from gatepost.errors import TemplateError
-from gatepost.mail.layout import CONTENT, Layouts, inlined, lay_out, read, read_layout
+from gatepost.mail.layout import CONTENT, Layouts, coloured, inlined, lay_out, read, read_layout
 from gatepost.mail.quoted import compile_quoted, quoted
 from gatepost.mail.values import FILTERS
 
@@ -123,8 +124,10 @@ class Template:
         return " ".join(self.subject.fill(values).split())
 
 
-def read_layouts(folder: Path, instead_of: Layouts | None = None) -> Layouts:
-    """Read layout.txt and layout.html; where `instead_of` is given, what is not there is taken from it.
+def read_layouts(folder: Path, accent: Accent, instead_of: Layouts | None = None) -> Layouts:
+    """Read layout.txt and layout.html, in the colours of `accent`.
+
+    Where `instead_of` is given, what is not there is taken from it.
 
     Raises:
         TemplateError: a layout is missing, has no place for the content, or uses a value that not every message has.
@@ -137,7 +140,7 @@ def read_layouts(folder: Path, instead_of: Layouts | None = None) -> Layouts:
         _compile(_PLAIN, read_text, text, COMMON)
     if instead_of is not None and not html.exists():
         return Layouts(read_text, instead_of.html)
-    read_html = read_layout(html)
+    read_html = coloured(read_layout(html), accent)
     _compile(_ESCAPING, inlined(read_html.replace(CONTENT, "<p>1</p>"), html), html, COMMON)
     return Layouts(read_text, read_html)
 

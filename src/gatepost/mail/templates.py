@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from gatepost.accent import DEFAULT, Accent
 from gatepost.errors import TemplateError, TemplateUnknown
 from gatepost.languages import nearest
 from gatepost.mail.draft import Draft
@@ -62,23 +63,30 @@ class Templates:
         own: a product's folder beside it, laid out alike. A message that is not ours needs English, and may use any
             values: a draft for it brings them (see `check`). A message of ours gets the languages that are there, added
             or instead of our words, with the values it has from us. Layouts that are there stand around all messages.
+        accent: the product's colours, where a layout has marks for them.
 
     Raises:
         TemplateError: a file is missing, does not compile, or uses a value that its message does not have; names the
             file and the way out.
     """
 
-    def __init__(self, folder: Path = PACKAGED, *, own: Path | None = None) -> None:
-        layouts = read_layouts(folder)
+    def __init__(self, folder: Path = PACKAGED, *, own: Path | None = None, accent: Accent = DEFAULT) -> None:
+        self._made_of = (folder, own, accent)
+        layouts = read_layouts(folder, accent)
         if own is not None:
             _check_folder(own)
-            layouts = read_layouts(own, instead_of=layouts)
+            layouts = read_layouts(own, accent, instead_of=layouts)
         messages = {path.name: _load_ours(path, layouts) for path in _folders(folder)}
         if own is not None:
             messages |= {path.name: _load_own(path, layouts, messages.get(path.name)) for path in _folders(own)}
         if not messages:
             raise TemplateError(f"{folder} holds no templates: one folder for each message is expected.")
         self._messages = dict(sorted(messages.items()))
+
+    def read_again(self) -> "Templates":
+        """Read the same folders as they are now; raises as at the first time."""
+        folder, own, accent = self._made_of
+        return Templates(folder, own=own, accent=accent)
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -56,6 +56,9 @@ class Settings(BaseModel):
     email_undo_url: str | None
     welcome: Literal["at_registration", "at_verification", "off"]
     templates: Path | None
+    logo: Path | None
+    accent_color: str | None
+    pages: Path | None
     reveal_accounts: bool
     password_min_length: int
     password_min_score: int

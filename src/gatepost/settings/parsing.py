@@ -5,6 +5,7 @@ secret: numbers and words from a fixed list.
 """
 
 import math
+import re
 from collections.abc import Callable
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
@@ -15,6 +16,7 @@ MIN_KEY_LENGTH = 32
 
 Parser = Callable[[object], object]
 
+_COLOUR = re.compile(r"#[0-9A-Fa-f]{6}")
 _YES = frozenset({"true", "on", "yes", "1"})
 _NO = frozenset({"false", "off", "no", "0"})
 
@@ -42,6 +44,24 @@ def folder(value: object) -> Path | None:
     if not (path := text(value)):
         raise ValueError("must name a folder; leave it out to have none")
     return Path(path)
+
+
+def file(value: object) -> Path | None:
+    """Read a path to a file; what it holds is seen when it is used."""
+    if value is None or isinstance(value, Path):
+        return value
+    if not (path := text(value)):
+        raise ValueError("must name a file; leave it out to have none")
+    return Path(path)
+
+
+def colour(value: object) -> str | None:
+    """Read a colour as #rrggbb, or None."""
+    if value is None:
+        return None
+    if not isinstance(value, str) or not _COLOUR.fullmatch(value.strip()):
+        raise ValueError(f"must be a colour such as #1d4ed8, six hexadecimal digits after a #, not {shown(value)}")
+    return value.strip().lower()
 
 
 def shown(value: object) -> str:

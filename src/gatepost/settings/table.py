@@ -215,6 +215,39 @@ _MAIL = (
     ),
 )
 
+_LOOK = (
+    Setting(
+        name="logo",
+        kind="SVG, PNG, WebP, JPEG or GIF file of at most 256 KiB",
+        default=None,
+        default_text="none: a small gate",
+        description="The picture at the head of every page.",
+        example="/etc/gatepost/logo.svg",
+        parse=parsing.file,
+        show=optional,
+    ),
+    Setting(
+        name="accent_color",
+        kind="#rrggbb",
+        default=None,
+        default_text="none: Gatepost's green",
+        description="The colour of buttons, links and marks, in pages and mails.",
+        example="#1d4ed8",
+        parse=parsing.colour,
+        show=optional,
+    ),
+    Setting(
+        name="pages",
+        kind="folder",
+        default=None,
+        default_text="none: every page is as it comes with Gatepost",
+        description="A folder with page templates of your own, each in the place of ours of the same name.",
+        example="/etc/gatepost/pages",
+        parse=parsing.folder,
+        show=optional,
+    ),
+)
+
 _ACCOUNTS = (
     Setting(
         name="reveal_accounts",
@@ -394,5 +427,5 @@ _WORK = (
     ),
 )
 
-SETTINGS: tuple[Setting, ...] = _WHERE + _STORE + _MAIL + _ACCOUNTS + _WORK
+SETTINGS: tuple[Setting, ...] = _WHERE + _STORE + _MAIL + _LOOK + _ACCOUNTS + _WORK
 BY_NAME: dict[str, Setting] = {setting.name: setting for setting in SETTINGS}
