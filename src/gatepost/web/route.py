@@ -110,7 +110,7 @@ class GatepostRoute(APIRoute):
             self.context.events.emit(request_failed(error, request_id_of(request)))
         response = type(self).answer_problem(request, problem)
         if isinstance(error, SignInFailed):
-            # FastAPI drops the background tasks of who raises, and an address that waits for its proof may get a message.
+            # FastAPI drops the background tasks of who raises; an address that waits for its proof may get a message.
             response.background = BackgroundTask(self.context.ring)
         return response
 
