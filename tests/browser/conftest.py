@@ -1,36 +1,29 @@
 """A real Chromium against the real service."""
 
 import os
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
+from playwright.sync_api import Browser, Page, sync_playwright
 
 from gatepost.testing import SubmissionServer
+from tests.support.chromium import TIMEOUT_MS, chromium, launch, watch
 from tests.support.service import Service
 
-# Root may only run it without its sandbox; the rest keeps it from looking for its maker's servers.
-ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-sync", "--no-first-run"]
-TIMEOUT_MS = 15_000
-
-
-def _chromium() -> str | None:
-    names = [os.environ.get("CHROMIUM", ""), "chromium", "chromium-browser", "google-chrome"]
-    return next((path for name in names if name and (path := shutil.which(name))), None)
+__all__ = ["TIMEOUT_MS", "watch"]
 
 
 @pytest.fixture(scope="module")  # while it lives no test can run an event loop of its own
 def browser() -> Iterator[Browser]:
     """The browser of this machine; without one the tests are skipped, unless REQUIRE_BROWSER is set."""
-    path = _chromium()
+    path = chromium()
     if path is None:
         if os.environ.get("REQUIRE_BROWSER"):
             pytest.fail("REQUIRE_BROWSER is set and there is no browser: install chromium or set CHROMIUM to one")
         pytest.skip("no Chromium on this machine: install it or set CHROMIUM to one")
     with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
+        launched = launch(playwright, path)
         yield launched
         launched.close()
 
@@ -57,20 +50,6 @@ def page(browser: Browser, javascript: bool, problems: list[str]) -> Iterator[Pa
     yield opened
     context.close()
     assert [] == problems
-
-
-def watch(page: Page, problems: list[str]) -> None:
-    """Note every warning, error and failed request of a page."""
-
-    def on_console(message: ConsoleMessage) -> None:
-        if message.type in ("error", "warning"):
-            problems.append(f"console: {message.text}")
-
-    page.on("console", on_console)
-    page.on("pageerror", lambda error: problems.append(f"script: {error}"))
-    page.on(
-        "response", lambda answer: problems.append(f"{answer.status} {answer.url}") if answer.status >= 500 else None
-    )
 
 
 @pytest.fixture

@@ -1,0 +1,101 @@
+"""Every page in every state there is, reached in a real browser: for pictures, and for whoever looks at all of them.
+
+`./run pictures FOLDER` writes a picture of each.
+"""
+
+import argparse
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from playwright.sync_api import BrowserContext, Error, Page, sync_playwright
+
+from tests.browser.house import House
+from tests.browser.states import account, strangers, workshop
+from tests.browser.visit import Reach, Visit
+from tests.support.chromium import TIMEOUT_MS, chromium, launch
+
+# In the order of a person's life with a product.
+STATES: dict[str, Reach] = {**dict(strangers.states), **dict(account.states), **dict(workshop.states)}
+HEIGHT = 800
+
+
+def walk(context: BrowserContext, house: House, only: str = "") -> Iterator[tuple[str, Page]]:
+    """Reach one state after the other, each in a fresh window; yields its name and the window.
+
+    Args:
+        context: whose language, width, colours and scripts the windows have.
+        house: where.
+        only: pass over every state without this in its name.
+    """
+    for name in STATES:
+        if only in name:
+            page = reach(name, context, house)
+            yield name, page
+            page.close()
+
+
+def reach(name: str, context: BrowserContext, house: House) -> Page:
+    """Reach one state in a fresh window."""
+    context.clear_cookies()
+    page = context.new_page()
+    STATES[name](Visit(page, house))
+    return page
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Write the pictures that were asked for."""
+    options = _parser().parse_args(arguments)
+    path = chromium()
+    if path is None:
+        sys.stderr.write("pictures: no Chromium on this machine: install it or set CHROMIUM to one\n")
+        return 1
+    options.folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
+        house = House(Path(folder))
+        try:
+            context = launch(playwright, path).new_context(
+                locale=options.language,
+                color_scheme="dark" if options.dark else "light",
+                viewport={"width": options.width, "height": HEIGHT},
+                java_script_enabled=not options.no_scripts,
+                reduced_motion="reduce",
+            )
+            context.set_default_timeout(TIMEOUT_MS)
+            return _take_pictures(context, house, options.folder, options.only)
+        finally:
+            house.close()
+
+
+def _take_pictures(context: BrowserContext, house: House, folder: Path, only: str) -> int:
+    missing = 0
+    for name in (name for name in STATES if only in name):
+        try:
+            page = reach(name, context, house)
+        except (AssertionError, Error) as error:  # who changes a page wants the pictures of the others all the same
+            missing += 1
+            sys.stderr.write(f"{name}: not reached: {error}\n")
+            continue
+        page.screenshot(path=folder / f"{name}.png", full_page=True)
+        page.close()
+        sys.stdout.write(f"{folder / name}.png\n")
+        sys.stdout.flush()
+    return 1 if missing else 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="./run pictures", description="Write a picture of every page in every state there is."
+    )
+    parser.add_argument("folder", type=Path, help="where they are written; made when it is not there")
+    parser.add_argument("--only", default="", metavar="TEXT", help="only states with this in their name")
+    parser.add_argument("--dark", action="store_true", help="as in a dark colour scheme")
+    parser.add_argument("--width", type=int, default=1280, metavar="PIXELS", help="of the window; a phone has 390")
+    parser.add_argument("--language", default="en-US", metavar="TAG", help="what the browser prefers, such as zh-CN")
+    parser.add_argument("--no-scripts", action="store_true", help="as in a browser that runs none")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())
