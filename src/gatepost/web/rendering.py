@@ -23,7 +23,7 @@ OWN_FILES = {
     **{name: f"vendor/htmx/{name}" for name in ("htmx.min.js", "hx-sse.min.js")},
 }
 # What else makes a page the one it is; the links to its other languages take it along.
-_SAME_PAGE = ("token", "view", "next")
+_SAME_PAGE = ("token", "view", "next", "q", "width", "scheme")
 _STATIC = files("gatepost.web") / "static"
 # Everything comes from here, forms go to here, nobody may frame it.
 PAGE_CSP = (
