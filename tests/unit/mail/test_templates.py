@@ -166,7 +166,7 @@ def test_a_page_has_its_look_inline_and_its_dark_look_in_the_head(name: str, lan
     assert "@media (prefers-color-scheme: dark)" in html
     assert "@media (max-width: 480px)" in html
     assert '<meta name="color-scheme" content="light dark">' in html
-    assert 'style="margin: 0 0 18px;' in html
+    assert 'style="margin: 0 0 20px;' in html
     for unresolved in ("var(", "{{", "{%", "{#"):
         assert unresolved not in html
 
@@ -180,15 +180,17 @@ def _luminance(colour: str) -> float:
 @pytest.mark.parametrize(
     ("ink", "paper"),
     [
-        ("#1c2622", "#ffffff"),
-        ("#59665f", "#ffffff"),
-        ("#59665f", "#f3f0e9"),
+        ("#16201c", "#ffffff"),
+        ("#16201c", "#eef1ef"),
+        ("#55625d", "#ffffff"),
+        ("#55625d", "#eef1ef"),
         ("#0b6b4d", "#ffffff"),
         ("#ffffff", "#0b6b4d"),
-        ("#e9eeea", "#1b221f"),
-        ("#a2aea7", "#1b221f"),
-        ("#a2aea7", "#121714"),
-        ("#57cfa2", "#1b221f"),
+        ("#e8efec", "#18201d"),
+        ("#e8efec", "#0f1513"),
+        ("#a3b2ac", "#18201d"),
+        ("#a3b2ac", "#0f1513"),
+        ("#57cfa2", "#18201d"),
         ("#06231a", "#57cfa2"),
     ],
 )

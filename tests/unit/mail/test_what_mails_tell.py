@@ -5,7 +5,7 @@ import pytest
 from tests.unit.mail.test_templates import LANGUAGES, MESSAGES, TEMPLATES, VALUES
 
 NOT_YOU = {"en": "not you", "zh-CN": "不是您本人"}
-FROM = {"en": "from the network", "zh-CN": "网络"}
+FROM = {"en": "network", "zh-CN": "网络"}
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -24,4 +24,4 @@ def test_s67_a_mail_says_for_whom_when_from_where_and_what_if_it_was_not_you(mes
 def test_a_mail_from_nobody_knows_where_says_nothing_of_it(message: str, language: str) -> None:
     """No half of a sentence is left where a caller inside the product asked."""
     mail = TEMPLATES.render(message, language, {**VALUES, "where": "", "when": ""})
-    assert [False, False] == [FROM[language] in part for part in (mail.text, mail.html)]
+    assert [False, False] == [FROM[language] in part.lower() for part in (mail.text, mail.html)]
