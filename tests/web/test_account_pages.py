@@ -243,7 +243,7 @@ def test_another_session_is_ended_by_its_button(pages):
     for outcome in (None, NoSuchSession("gone")):
         pages.flows["end_session"].answer = outcome
         answer = to(client, "/account/sessions/end", session=str(THERE.id))
-        assert (answer.status_code, answer.headers["location"]) == (303, "/account")
+        assert (answer.status_code, answer.headers["location"]) == (303, "/account?done=session")
     given = [asked["given"] for asked in pages.flows["end_session"].asked]
     assert given == [(Current(MIRA, HERE.id), THERE.id)] * 2
 

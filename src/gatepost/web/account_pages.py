@@ -9,11 +9,11 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, BackgroundTasks, Query
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import Response
 
 from gatepost.accounts.sessions import Current, Session
 from gatepost.clock import iso, minute
-from gatepost.errors import BadToken, NoSuchSession
+from gatepost.errors import BadToken, NoSuchSession, NotSignedIn
 from gatepost.web.agent import browser_name
 from gatepost.web.change_pages import add_change_pages
 from gatepost.web.client import CallingClient
@@ -28,6 +28,9 @@ from gatepost.web.visitor import to_login, visitor
 
 _SHOW = ["GET", "HEAD"]
 _Next = Annotated[str, Query(alias="next")]
+# What the account page may say was done: the way back to it after a form names one of these in its address.
+_DONE = ("profile", "session", "sessions")
+_PHONES = ("iPhone", "iPad", "Android")
 
 
 def account_pages_router(context: WebContext) -> APIRouter:
@@ -68,15 +71,15 @@ def _add_sign_in(router: APIRouter, context: WebContext, kit: PageKit) -> None:
             )
         except SHOWN as error:
             return kit.show(request, "login", error=error, typed=typed, next=target)
-        response = kit.lead(request, target) if target == DEFAULT_PAGE else RedirectResponse(target, 303)
+        response = kit.lead(request, target) if target == DEFAULT_PAGE else kit.lead_to(request, target)
         set_cookie(response, entered.token, context)
         return response
 
 
 def _add_account(router: APIRouter, context: WebContext, kit: PageKit) -> None:
     @router.api_route("/account", methods=_SHOW)
-    async def show_account(request: Request) -> Response:
-        return await _account_page(request, context, kit)
+    async def show_account(request: Request, done: str = "") -> Response:
+        return await _account_page(request, context, kit, done=done if done in _DONE else "")
 
     @router.post("/account/sessions/end")
     async def submit_end(request: Request, request_id: RequestId) -> Response:
@@ -89,7 +92,22 @@ def _add_account(router: APIRouter, context: WebContext, kit: PageKit) -> None:
             return to_login(request, context, kit, DEFAULT_PAGE)
         with contextlib.suppress(NoSuchSession):  # it ended by itself, or by a second click: what was wanted holds
             await context.flows.end_session(current, _session_id(typed), request_id=request_id)
-        return kit.lead(request, DEFAULT_PAGE)
+        return kit.lead(request, DEFAULT_PAGE, done="session")
+
+    @router.post("/account/sessions/end-others")
+    async def submit_end_others(request: Request, request_id: RequestId) -> Response:
+        typed = await kit.read(request)
+        try:
+            kit.check(request, typed)
+        except SHOWN as error:
+            return await _account_page(request, context, kit, error)
+        if (current := await visitor(request, context)) is None:
+            return to_login(request, context, kit, DEFAULT_PAGE)
+        try:
+            await context.flows.end_other_sessions(current, request_id=request_id)
+        except NotSignedIn:  # somebody else was faster
+            return to_login(request, context, kit, DEFAULT_PAGE)
+        return kit.lead(request, DEFAULT_PAGE, done="sessions")
 
 
 def _add_sign_out(router: APIRouter, context: WebContext, kit: PageKit) -> None:
@@ -134,7 +152,7 @@ def _add_address_link(
 
 
 async def _account_page(
-    request: Request, context: WebContext, kit: PageKit, error: Exception | None = None
+    request: Request, context: WebContext, kit: PageKit, error: Exception | None = None, *, done: str = ""
 ) -> Response:
     """Show the account of who is signed in; everybody else is led to where one signs in."""
     if (current := await visitor(request, context)) is None:
@@ -147,13 +165,17 @@ async def _account_page(
         account=current.account,
         verified=None if current.account.verified_at is None else minute(current.account.verified_at),
         sessions=sorted(sessions, key=lambda one: not one["current"]),
+        kept_days=context.settings.deleted_kept_days,
+        done=done,
     )
 
 
 def _shown(session: Session, current: Current) -> dict[str, Any]:
+    browser = browser_name(session.agent)
     return {
         "id": str(session.id),
-        "browser": browser_name(session.agent),
+        "browser": browser,
+        "on_phone": browser is not None and browser.endswith(_PHONES),
         "network": session.network,
         "seen": minute(session.seen_at),
         "seen_iso": iso(session.seen_at),

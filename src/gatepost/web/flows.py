@@ -12,6 +12,7 @@ from gatepost.accounts.client import Client
 from gatepost.accounts.deletion import delete_account
 from gatepost.accounts.gate import Gate
 from gatepost.accounts.operators import AccountAction, act_on_account, find_account, sessions_of
+from gatepost.accounts.other_sessions import end_other_sessions
 from gatepost.accounts.password_change import change_password
 from gatepost.accounts.password_reset import request_reset, reset_password
 from gatepost.accounts.profile import change_profile
@@ -106,6 +107,12 @@ class EndSession(Protocol):
     async def __call__(self, current: Current, session_id: uuid.UUID, *, request_id: str) -> None: ...
 
 
+class EndOtherSessions(Protocol):
+    """Raises NotSignedIn or TryLater."""
+
+    async def __call__(self, current: Current, *, request_id: str) -> None: ...
+
+
 class ChangeProfile(Protocol):
     """Raises InvalidInput or TryLater."""
 
@@ -182,6 +189,7 @@ class AccountFlows:
     sign_out: SignOut
     list_sessions: ListSessions
     end_session: EndSession
+    end_other_sessions: EndOtherSessions
     change_profile: ChangeProfile
     change_password: ChangePassword
     request_address_change: RequestAddressChange
@@ -206,6 +214,7 @@ class AccountFlows:
             sign_out=partial(sign_out, gate),
             list_sessions=partial(list_sessions, gate),
             end_session=partial(end_session, gate),
+            end_other_sessions=partial(end_other_sessions, gate),
             change_profile=partial(change_profile, gate),
             change_password=partial(change_password, gate),
             request_address_change=partial(request_address_change, gate),
