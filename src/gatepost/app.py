@@ -3,7 +3,7 @@
 import os
 import secrets
 import socket
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
@@ -19,6 +19,7 @@ from gatepost.control.listener import ControlSocket
 from gatepost.database.connection import Work
 from gatepost.database.later import OpenedLater
 from gatepost.delivery.attempt import Desk
+from gatepost.delivery.delay import Delay
 from gatepost.delivery.ring import Ring
 from gatepost.delivery.worker import Worker
 from gatepost.errors import InvalidInput, NotStarted, StartRefused, TryLater
@@ -238,7 +239,7 @@ class Gatepost:
             database=self._database,
             operate=self._operate,
             recipient_keys=self._recipient_keys,
-            mail_delayed=self._mail_delayed,
+            mail_delayed=Delay(self._database, self.clock, self._usable).is_there,
             templates=self._templates,
             composer=self._composer,
             mailbox=Mailbox(mailbox_folder(self.settings)) if kept_here else None,
@@ -279,9 +280,8 @@ class Gatepost:
             return [address]
         return [key, *self._keys.hidden_addresses(key)]
 
-    async def _mail_delayed(self) -> bool:
-        usable = self._life.transport.usable() if self._submits else {}
-        return bool(usable) and not any(usable.values())
+    def _usable(self) -> Mapping[str, bool]:
+        return self._life.transport.usable() if self._submits else {}
 
     async def _readiness(self) -> Sequence[str]:
         reasons = []
@@ -302,10 +302,9 @@ class Gatepost:
         )
         now_ms = self.clock.now_ms()
         oldest_s = 0.0 if found.oldest_waiting_at is None else max(0.0, (now_ms - found.oldest_waiting_at) / 1000)
-        transport = self._life.transport
-        usable, room = (transport.usable(), transport.room()) if self._submits else ({}, 0)
+        room = self._life.transport.room() if self._submits else 0
         return self._metrics.exposition(
-            found.by_state, oldest_s, workers, usable=usable, room=room, log_bytes=self._database.log_bytes
+            found.by_state, oldest_s, workers, usable=self._usable(), room=room, log_bytes=self._database.log_bytes
         )
 
 

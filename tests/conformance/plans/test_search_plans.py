@@ -6,6 +6,7 @@ import pytest
 from sqlalchemy import Connection
 
 from gatepost.outbox import search
+from gatepost.outbox.delay import is_held_up
 from gatepost.outbox.depths import depths
 from tests.conformance.plans.filled import Filled
 from tests.conformance.plans.filling import (
@@ -88,3 +89,9 @@ def test_depths_of_a_backlog_are_bounded(backlog: Filled) -> None:
         assert 100_000 == depths(tx).by_state["queued"] < BACKLOG.states["queued"]
 
     backlog.examine_work(work).assert_searched(steps=2_000_000, pages=1_500)
+
+
+def test_a_delay_is_found_in_the_index(filled: Filled) -> None:
+    """With months of messages or a hundred thousand that wait: a few entries, because every page may ask."""
+    found = filled.examine_work(lambda tx: is_held_up(tx, NOW_MS, alone=False))
+    found.assert_searched(steps=3_000, pages=60)
