@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import jinja2
-from jinja2 import meta
+from jinja2 import meta, nodes
 from jinja2.sandbox import SandboxedEnvironment
 
 from gatepost.accent import Accent
@@ -59,12 +59,13 @@ class Encoded:
 
 @dataclass(frozen=True)
 class _File:
-    """One compiled file, and the values it uses."""
+    """One compiled file, the values it uses, and those it asks for before it uses them."""
 
     path: Path
     source: str
     compiled: jinja2.Template
     uses: frozenset[str]
+    asks_for: frozenset[str]
 
     @functools.cached_property  # not every file goes into a body, and few products write in every language there is
     def _quoted(self) -> jinja2.Template | None:
@@ -107,6 +108,11 @@ class Template:
     def uses(self) -> frozenset[str]:
         """The values its files use."""
         return self.subject.uses | self.text.uses | self.html.uses
+
+    @property
+    def asks_for(self) -> frozenset[str]:
+        """Those of them that stand in a condition, as in `{% if name %}`: it expects them to be empty at times."""
+        return self.subject.asks_for | self.text.asks_for | self.html.asks_for
 
     def render(self, values: Mapping[str, str]) -> Rendered:
         """Fill it.
@@ -201,6 +207,13 @@ def _compile(environment: SandboxedEnvironment, source: str, file: Path, known: 
             raise TemplateError(f"{file} includes another file. Only the layout stands around a message: say it here.")
         compiled = environment.from_string(source)
         compiled.globals = dict(compiled.globals)  # a ChainMap otherwise, and rendering walks through it every time
-        return _File(file, source, compiled, uses)
+        return _File(file, source, compiled, uses, _conditions(parsed))
     except jinja2.TemplateSyntaxError as error:
         raise TemplateError(f"{file} does not compile: {error.message} (line {error.lineno}).") from error
+
+
+def _conditions(parsed: nodes.Template) -> frozenset[str]:
+    """The values that decide what comes out, also where only whether they are defined is asked."""
+    tests = [one.test for one in parsed.find_all(nodes.If)] + [one.test for one in parsed.find_all(nodes.CondExpr)]
+    names = [name for test in tests for name in test.find_all(nodes.Name)]
+    return frozenset(one.name for one in (*tests, *names) if isinstance(one, nodes.Name))

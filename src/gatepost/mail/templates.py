@@ -105,6 +105,23 @@ class Templates:
         """Those of them that are where a link leads: absolute URLs, or empty."""
         return self._message(name).leads
 
+    def used_in(self, name: str) -> Mapping[str, frozenset[str]]:
+        """The values that message `name` uses, by language."""
+        return {one.language: one.uses for one in self._message(name).languages.values()}
+
+    def asked_for(self, name: str) -> frozenset[str]:
+        """The values that stand in a condition, in any language: they may be empty."""
+        return frozenset().union(*(one.asks_for for one in self._message(name).languages.values()))
+
+    def has_link(self, name: str) -> bool:
+        """Whether message `name` carries a link with a token."""
+        return self._message(name).has_link
+
+    @property
+    def own_folder(self) -> Path | None:
+        """The product's folder; None where there is none."""
+        return self._made_of[1]
+
     def render(self, name: str, locale: str, values: Mapping[str, str]) -> Rendered:
         """Fill the templates of message `name` in the language nearest to `locale`, else in English.
 
