@@ -63,8 +63,10 @@ _OPEN_PAGES = (
     "/email/confirm",
     "/email/undo",
 )
+# Leads to another page, whoever asks.
+_POINTERS = frozenset((method, "/.well-known/change-password") for method in ("GET", "HEAD"))
 PAGE: frozenset[Endpoint] = frozenset(
-    {("GET", "/"), *((method, path) for path in _OPEN_PAGES for method in ("GET", "HEAD", "POST"))}
+    {("GET", "/"), *_POINTERS, *((method, path) for path in _OPEN_PAGES for method in ("GET", "HEAD", "POST"))}
 )
 # For people with a browser that has a session; everybody else is led to the sign-in page.
 ACCOUNT_PAGE: frozenset[Endpoint] = frozenset(

@@ -51,7 +51,7 @@ def test_name_and_language_are_shown_and_saved(pages):
     options = Tags(page.text).of("option")
     assert [(one["value"], "selected" in one) for one in options] == [("en", False), ("zh-CN", False), ("de-AT", True)]
     answer = sent(pages, "/account/profile", name="", locale="zh-CN")
-    assert (answer.status_code, answer.headers["location"]) == (303, "/account?locale=zh-CN")
+    assert (answer.status_code, answer.headers["location"]) == (303, "/account?done=profile&locale=zh-CN")
     assert pages.flows["change_profile"].asked[0]["changes"] == {"name": None, "locale": "zh-CN"}
 
 

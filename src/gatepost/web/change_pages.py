@@ -36,7 +36,7 @@ _Change = Callable[[_Sent], Awaitable[Response]]
 
 
 def add_change_pages(router: APIRouter, context: WebContext, kit: PageKit) -> None:
-    """Add /account/profile, /account/password, /account/email and /account/delete."""
+    """Add /account/profile, /account/password, /account/email, /account/delete and /.well-known/change-password."""
     flows = context.flows
 
     async def profile(sent: _Sent) -> Response:
@@ -44,7 +44,7 @@ def add_change_pages(router: APIRouter, context: WebContext, kit: PageKit) -> No
             name: sent.typed[name] or None for name in ("name", "locale") if name in sent.typed
         }
         await flows.change_profile(sent.current, changes=changes, request_id=sent.request_id)
-        return kit.lead(sent.request, DEFAULT_PAGE)
+        return kit.lead(sent.request, DEFAULT_PAGE, done="profile")
 
     async def password(sent: _Sent) -> Response:
         await flows.change_password(sent.current, password=sent.typed.get("password", ""), **_proof(sent))
@@ -66,6 +66,7 @@ def add_change_pages(router: APIRouter, context: WebContext, kit: PageKit) -> No
     _add_form(router, context, kit, "/account/password", "change_password", password)
     _add_form(router, context, kit, "/account/email", "change_address", address)
     _add_form(router, context, kit, "/account/delete", "delete_account", delete)
+    _add_well_known(router, kit)
 
 
 def _add_form(router: APIRouter, context: WebContext, kit: PageKit, path: str, page: str, change: _Change) -> None:
@@ -95,6 +96,13 @@ def _add_form(router: APIRouter, context: WebContext, kit: PageKit, path: str, p
             return show(request, current, error=error, typed=typed)
         background.add_task(context.ring)
         return response
+
+
+def _add_well_known(router: APIRouter, kit: PageKit) -> None:
+    @router.api_route("/.well-known/change-password", methods=["GET", "HEAD"])
+    async def find_change_password(request: Request) -> Response:
+        """Where password programs send a person whose password has leaked (W3C, RFC 8615)."""
+        return kit.lead(request, "/account/password")
 
 
 def _proof(sent: _Sent) -> dict[str, Any]:

@@ -1,4 +1,8 @@
-"""What every page shares: showing a template with its CSRF field, reading a sent form, showing what went wrong."""
+"""What every page shares: showing a template with its CSRF field, reading a sent form, showing what went wrong.
+
+Where scripts run, htmx sends the forms and puts the answer into the page. It gets the same answers, except where the
+browser has to go to another page, and where the page that was open must stay.
+"""
 
 from collections.abc import Mapping
 from typing import Any
@@ -23,7 +27,7 @@ from gatepost.web.context import WebContext
 from gatepost.web.languages import asked_language, keep_locale, language_of
 from gatepost.web.problems import Problem, Refused, problem_of, problem_response, refused
 from gatepost.web.rendering import Pages, query_text
-from gatepost.web.security import request_id_of
+from gatepost.web.security import SAFE_METHODS, request_id_of
 
 # What a person can do something about: the form comes back with the reason. Everything else gets a page of its own.
 SHOWN = (
@@ -34,6 +38,8 @@ SHOWN = (
 _FIELDS = frozenset(
     {"email", "password", "current_password", "name", "token", "locale", "challenge", "next", "session", forms.FIELD}
 )
+# Where htmx puts a problem that is no page of the form: into the place every page keeps above it.
+_ABOVE_THE_FORM = {"HX-Retarget": "#summary", "HX-Reselect": "#summary"}
 
 
 class PageKit:
@@ -83,14 +89,24 @@ class PageKit:
         if "text/html" not in request.headers.get("accept", ""):
             return problem_response(problem, request_id, language_of(request))
         problem = problem.said_in(language_of(request))
-        return self._pages.render(
-            request, "problem.html", problem.status, problem.headers, problem=problem, request_id=request_id
-        )
+        template, headers = "problem.html", problem.headers
+        if _is_sent_in_place(request):  # the form stays, with all that was typed, and the problem stands above it
+            template, headers = "problem_in_place.html", {**headers, **_ABOVE_THE_FORM}
+        return self._pages.render(request, template, problem.status, headers, problem=problem, request_id=request_id)
 
     def lead(self, request: Request, path: str, **query: str) -> Response:
         """Lead the browser to another page of ours, in the language that `locale` asked for."""
         language = asked_language(request)
-        return RedirectResponse(path + query_text(query | ({"locale": language} if language else {})), 303)
+        return self.lead_to(request, path + query_text(query | ({"locale": language} if language else {})))
+
+    def lead_to(self, request: Request, address: str) -> Response:
+        """Lead the browser to an address as it stands: a path of this site or what `safe_next` let through.
+
+        A script that is answered 303 gets the page behind it; only by the field of its own htmx lets the browser go.
+        """
+        if _is_by_htmx(request):
+            return Response(status_code=204, headers={"HX-Redirect": address})
+        return RedirectResponse(address, 303)
 
     async def read(self, request: Request) -> dict[str, str]:
         """Read the fields of a sent form; fields that are none of ours are ignored.
@@ -116,3 +132,12 @@ class PageKit:
         """
         if not forms.is_ours(request, fields, self._context):
             raise refused("stale_form")
+
+
+def _is_by_htmx(request: Request) -> bool:
+    return request.headers.get("hx-request") == "true"
+
+
+def _is_sent_in_place(request: Request) -> bool:
+    """Whether a form of a page that stays open was sent; what a page fetches by itself is none."""
+    return _is_by_htmx(request) and request.method not in SAFE_METHODS
