@@ -1,4 +1,4 @@
-"""Forms that htmx sends: the same answers as to a browser's own, but for where it leads and for what is no form's page."""
+"""Forms that htmx sends: answered as a browser's own are, but for where it leads and for what is no page of the form."""
 
 import re
 
