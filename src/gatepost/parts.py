@@ -19,6 +19,7 @@ from gatepost.settings import Settings, development_keys
 from gatepost.transport.folder import FolderTransport
 from gatepost.transport.server import Server
 from gatepost.transport.smtp import SmtpTransport
+from gatepost.transport.switch import Switch
 from gatepost.transport.transport import Envelope, Transport
 
 
@@ -68,10 +69,16 @@ def build_composer(settings: Settings, templates: Templates | None = None) -> Co
     )
 
 
-def build_transport(settings: Settings, events: Events | None = None) -> Transport:
-    """Make the transport the settings ask for: SMTP, or the development mailbox; `events` hears of its servers."""
+def build_transport(settings: Settings, events: Events | None = None, switch: Switch | None = None) -> Transport:
+    """Make the transport the settings ask for: SMTP, or the development mail server.
+
+    Args:
+        settings: the effective settings.
+        events: hears of its servers; None for nobody.
+        switch: of the development mail server; None lets it accept always.
+    """
     if not settings.smtp_url:
-        return FolderTransport(mailbox_folder(settings), events=events)
+        return FolderTransport(mailbox_folder(settings), events=events, switch=switch)
     servers = [
         Server(
             host=one.host,
