@@ -52,6 +52,7 @@ from gatepost.web.account_changes import changes_router
 from gatepost.web.account_operators import account_operators_router
 from gatepost.web.account_pages import account_pages_router
 from gatepost.web.accounts import accounts_router
+from gatepost.web.branding import brand_of
 from gatepost.web.context import WebContext
 from gatepost.web.docs import docs_router
 from gatepost.web.flows import AccountFlows
@@ -60,6 +61,7 @@ from gatepost.web.health import health_router
 from gatepost.web.hosts import install_service_handlers
 from gatepost.web.mailbox import mailbox_router
 from gatepost.web.messages import messages_router
+from gatepost.web.own_pages import own_pages
 from gatepost.web.pages import pages_router
 from gatepost.web.sign_in import sign_in_router
 from gatepost.web.signed_in import current_account, verified_account
@@ -77,6 +79,7 @@ class Gatepost:
         transport: how messages are submitted; from the settings when None.
         worker: whether this process submits messages; False leaves that to others (`gatepost worker`, PostgreSQL only).
         templates: folder with messages of the host's own and other words for ours; from the settings when None.
+        pages: folder with page templates of the host's own in the place of ours; from the settings when None.
         challenge: the host's own check of strangers (a CAPTCHA, a proof of work); none when None.
 
     Attributes:
@@ -88,7 +91,7 @@ class Gatepost:
     Raises:
         SettingsError: a setting is missing, unknown or unsafe.
         StartRefused: the development key cannot be read or made, or nobody could submit messages.
-        TemplateError: a template is broken.
+        TemplateError: a template of a message or a page is broken.
     """
 
     def __init__(
@@ -100,6 +103,7 @@ class Gatepost:
         transport: Transport | None = None,
         worker: bool = True,
         templates: Path | None = None,
+        pages: Path | None = None,
         challenge: Challenge | None = None,
     ) -> None:
         self.settings = settings = settings or Settings.load()
@@ -112,6 +116,9 @@ class Gatepost:
         self._keys = build_keys(settings)
         self._database = OpenedLater(settings.database_url)
         self._templates = build_templates(settings, templates)
+        self._brand = brand_of(settings)
+        own_folder = pages or settings.pages
+        self._pages = None if own_folder is None else own_pages(own_folder)
         self._composer = build_composer(settings, self._templates)
         message_id_domain = self._composer.return_path.rpartition("@")[2]
         passwords = build_passwords(settings)
@@ -247,6 +254,8 @@ class Gatepost:
             readiness=self._readiness,
             metrics=self._exposition,
             form_key=self._keys.signing("form"),
+            brand=self._brand,
+            pages=self._pages,
         )
 
     def _make_worker(self, transport: Transport, ring: Ring) -> Worker:

@@ -74,6 +74,15 @@ class RequestFailed(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
+class PageBroken(Event):
+    """A page template of the product's own could not be filled: ours was shown. Told once a minute for each page."""
+
+    page: str
+    error: str
+    place: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class RegistrationReceived(Event):
     """A registration was stored. `outcome`: created, waiting (not verified yet), taken (verified).
 

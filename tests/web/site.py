@@ -16,8 +16,10 @@ from gatepost.mail.templates import Templates
 from gatepost.parts import build_composer
 from gatepost.settings import Settings
 from gatepost.web.accounts import accounts_router
+from gatepost.web.branding import brand_of
 from gatepost.web.context import WebContext
 from gatepost.web.flows import AccountFlows
+from gatepost.web.own_pages import own_pages
 from gatepost.web.pages import pages_router
 
 ADA = Account(uuid.UUID(int=7 << 64), "ada@example.com", "Ada", "en", None, 1_700_000_000_000)
@@ -101,6 +103,8 @@ class Site:
             "readiness": self._readiness,
             "metrics": self._metrics,
             "form_key": b"f" * 32,
+            "brand": brand_of(self.settings),
+            "pages": None if self.settings.pages is None else own_pages(self.settings.pages),
         }
         self.reasons: list[str] = []
         self.context = WebContext(**{**wanted, **parts})

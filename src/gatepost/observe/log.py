@@ -24,6 +24,7 @@ LEVELS: Final[Mapping[type[events.Event], str]] = {
     events.SettingWarned: WARNING,
     events.RoutineAnswered: DEBUG,
     events.RequestFailed: ERROR,
+    events.PageBroken: ERROR,
     events.TokenRefused: WARNING,
     events.SignInRefused: WARNING,
     events.CurrentPasswordRefused: WARNING,

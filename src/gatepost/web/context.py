@@ -15,7 +15,9 @@ from gatepost.outbox.actions import Action
 from gatepost.outbox.operate import Acted
 from gatepost.settings import Settings
 from gatepost.transport.folder import Mailbox
+from gatepost.web.branding import Brand
 from gatepost.web.flows import AccountFlows
+from gatepost.web.own_pages import OwnPages
 
 T = TypeVar("T")
 
@@ -64,6 +66,8 @@ class WebContext:
         readiness: one short reason for everything that keeps this process from its work; empty: ready.
         metrics: Prometheus text, read now.
         form_key: 32 secret bytes that sign the CSRF field of the forms.
+        brand: the product's logo and colour.
+        pages: the product's own page templates; None where all pages are ours.
         methods_at: path → every method our routers offer there, for Allow; they may share a path. Routes fill it.
         warned: what was warned of already and need not be again.
     """
@@ -84,6 +88,8 @@ class WebContext:
     readiness: Callable[[], Awaitable[Sequence[str]]]
     metrics: Callable[[], Awaitable[bytes]]
     form_key: bytes = field(repr=False)
+    brand: Brand = field(default_factory=Brand)
+    pages: OwnPages | None = None
     methods_at: dict[str, set[str]] = field(default_factory=dict, compare=False, repr=False)
     warned: set[str] = field(default_factory=set, compare=False, repr=False)
 
