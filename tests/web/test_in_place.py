@@ -1,4 +1,4 @@
-"""Forms that htmx sends: answered as a browser's own are, but for where it leads and for what is no page of the form."""
+"""Forms that htmx sends: answered as ever, but for where it leads and for what is no page of the form."""
 
 import re
 

@@ -7,11 +7,13 @@
   const REPLACE = "outerHTML settle:0";
   const MORPH = "outerMorph"; // changes what differs: a field keeps what was typed, passwords too
 
-  // A form that leads elsewhere stays busy until the other page is there.
+  const POLLING = "[data-while-visible]";
+
+  // Until the answer is there, and where it leads elsewhere until the other page is. Nothing is disabled: that would
+  // take the focus away.
   function setBusy(form, busy) {
-    busy ? form.setAttribute("aria-busy", "true") : form.removeAttribute("aria-busy");
-    for (const button of form.querySelectorAll("button:not([type=button])")) {
-      busy ? button.setAttribute("aria-disabled", "true") : button.removeAttribute("aria-disabled");
+    for (const element of [form, ...form.querySelectorAll("button:not([type=button])")]) {
+      busy ? element.setAttribute("aria-busy", "true") : element.removeAttribute("aria-busy");
     }
   }
 
@@ -73,7 +75,19 @@
     delete ctx.request.headers["HX-Current-URL"];
   });
 
-  document.addEventListener("htmx:before:response", ({ detail: { ctx } }) => {
+  // What a page asks by itself: only while somebody looks, and what cannot be asked now is asked again soon.
+  document.addEventListener("htmx:before:request", (event) => {
+    if (document.hidden && event.target.matches?.(POLLING)) event.preventDefault();
+  });
+
+  document.addEventListener("visibilitychange", () => {
+    if (document.hidden || !window.htmx) return;
+    for (const element of document.querySelectorAll(POLLING)) htmx.trigger(element, "every");
+  });
+
+  document.addEventListener("htmx:before:response", (event) => {
+    const { ctx } = event.detail;
+    if (ctx.response.status >= 400 && ctx.sourceElement.matches(POLLING)) event.preventDefault();
     if (!ctx.inPlace) return;
     ctx.swap = ctx.response.status < 400 ? REPLACE : MORPH;
     if (ctx.hx.retarget === "#summary") makeSummary();

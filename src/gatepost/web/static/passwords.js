@@ -68,7 +68,7 @@
 
   function addStrength(input, note) {
     const seen = line("strength", { "aria-hidden": "true" });
-    const heard = line("unseen", { "aria-live": "polite" });
+    const heard = line("quietly", { "aria-live": "polite" });
     note.append(seen, heard);
     let pause;
     const show = () => {
@@ -107,7 +107,7 @@
 
   function help() {
     for (const input of document.querySelectorAll("#content .control > input[type=password]")) {
-      if (input.parentElement.querySelector(".show")) continue;
+      if (input.parentElement.querySelector(".reveal")) continue;
       const note = input.closest(".field")?.querySelector(".note");
       addButton(input);
       if (note) addCaps(input, note);
@@ -117,7 +117,7 @@
 
   // Hidden again before it is sent: browsers remember what stands in a field of text.
   function hideAll(event) {
-    for (const button of event.target.querySelectorAll(".show[aria-pressed=true]")) {
+    for (const button of event.target.querySelectorAll(".reveal[aria-pressed=true]")) {
       setShown(document.getElementById(button.getAttribute("aria-controls")), button, false);
     }
   }
