@@ -70,6 +70,14 @@
     if (!wrong) password?.select();
   }
 
+  // What was said of a field was said of what stood there before.
+  document.addEventListener("input", ({ target }) => {
+    if (target.getAttribute("aria-invalid") !== "true") return;
+    target.removeAttribute("aria-invalid");
+    target.closest(".has-error")?.classList.remove("has-error");
+    document.getElementById(`${target.id}-error`)?.replaceChildren();
+  });
+
   document.addEventListener("htmx:config:request", ({ detail: { ctx } }) => {
     // Nobody of ours reads it, and the address of a page may hold what nobody else should see.
     delete ctx.request.headers["HX-Current-URL"];
