@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from gatepost.accent import MIN_TEXT_CONTRAST
 from gatepost.mail.colours import WHITE, Colour, colours_in, read_colour, readability
 from gatepost.mail.page import Element, Page
-from gatepost.mail.schemes import SCHEMES, styled, supports_dark
+from gatepost.mail.schemes import SCHEMES, has_two_looks, styled, supports_dark
 
 # What a program draws on where the page says nothing: paper, text, link.
 _PAPER, _INK, _LINK = WHITE, Colour(0, 0, 0), Colour(0, 0, 238)
@@ -36,8 +36,8 @@ class Unreadable:
 
 
 def faint_texts(html: str) -> Iterator[Faint | Unreadable]:
-    """Yield each pair of colours below 4.5:1 once for each scheme, and each colour that cannot be read."""
-    for scheme in SCHEMES:
+    """Yield each pair of colours below 4.5:1 once for each look there is, and each colour that cannot be read."""
+    for scheme in SCHEMES if has_two_looks(html) else SCHEMES[:1]:
         dark = scheme == "dark" and supports_dark(html)
         told: set[object] = set()
         for around, text in Page(styled(html, scheme)).texts:

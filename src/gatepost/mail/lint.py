@@ -25,8 +25,9 @@ from gatepost.mail.samples import BARE, COMPLETE, SAMPLES
 from gatepost.mail.template import COMMON, LINK
 from gatepost.mail.templates import Templates
 
-# How alike a product's own value and one of ours are when one is most likely a slip of the other.
-_ALIKE = 0.8
+# How alike two words are when one is most likely a slip of the other, and from how many letters on: `mail` and `names`
+# are words of their own.
+_ALIKE, _ALIKE_FROM = 0.85, 6
 
 
 def lint(templates: Templates, composer: Composer) -> list[Finding]:
@@ -89,7 +90,7 @@ def _look_at_values(templates: Templates, message: str, language: str) -> Findin
     """A value of the product's own is meant, and every language says it."""
     own, used = templates.own_values(message), templates.used_in(message)
     for value in sorted(own & used[language]):
-        for meant in difflib.get_close_matches(value, sorted(COMMON | {LINK}), n=1, cutoff=_ALIKE):
+        for meant in (one for one in sorted(COMMON | {LINK}) if _is_slip(value, one)):
             yield warning(
                 "value_misspelt",
                 MESSAGE,
@@ -106,6 +107,12 @@ def _look_at_values(templates: Templates, message: str, language: str) -> Findin
             value=value,
             others=others,
         )
+
+
+def _is_slip(value: str, meant: str) -> bool:
+    if sorted(value) == sorted(meant):
+        return True
+    return len(value) >= _ALIKE_FROM and difflib.SequenceMatcher(None, value, meant).ratio() >= _ALIKE
 
 
 def _not_composed(problem: GatepostError) -> Finding:

@@ -16,7 +16,7 @@ CLIPPED_BYTES = 102 * 1024  # Gmail shows no more of a mail
 # Field by field what every message of ours must say, once each.
 _FIELDS = {
     "Date": re.compile(r"\w{3}, \d{2} \w{3} \d{4} [\d:]{8} [+-]\d{4}"),
-    "From": re.compile(r"[^<>,]*<[^<>@,]+@[^<>@,]+>|[^<>@,\s]+@[^<>@,\s]+"),
+    "From": re.compile(r"(?:\"(?:[^\"\\]|\\.)*\"|[^<>,\"]*) ?<[^<>@,]+@[^<>@,]+>|[^<>@,\s]+@[^<>@,\s]+"),
     "To": re.compile(r"[^,\s]+@[^@,\s]+"),
     "Subject": re.compile(r".*"),
     "Message-ID": re.compile(r"<[^<>@\s]+@[^<>@\s]+>"),

@@ -36,6 +36,11 @@ def supports_dark(page: str) -> bool:
     return bool(_SUPPORTED.search(page) or _SUPPORTED_META.search(page))
 
 
+def has_two_looks(page: str) -> bool:
+    """Whether a page looks otherwise in a dark program than in a light one."""
+    return supports_dark(page) or _ASKED.search(page) is not None
+
+
 def styled(page: str, scheme: str) -> str:
     """Put into the elements of `page` what its style sheets give them in `scheme` on a wide screen.
 
