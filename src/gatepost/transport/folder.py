@@ -28,8 +28,8 @@ SLOW_S = 10.0
 # From so many at once on a folder that can be written again counts as well.
 _AT_ONCE_AFTER_A_FAILURE = 4
 _REFUSALS = {
-    Behaviour.REFUSE: (550, "5.1.1 No such mailbox here (as chosen on the mailbox page)"),
-    Behaviour.LATER: (451, "4.7.1 Not now, come back later (as chosen on the mailbox page)"),
+    Behaviour.REFUSE: (550, "5.1.1 No such mailbox (chosen on /dev/mailbox)"),
+    Behaviour.LATER: (451, "4.7.1 Come back later (chosen on /dev/mailbox)"),
 }
 
 
@@ -115,7 +115,9 @@ class FolderTransport:
             return Reply(Outcome.NOT_OURS, progress.phase, text="The claim was no longer ours.")
         reply = await self._take(envelope, progress)
         if behaviour is Behaviour.BREAK_OFF and reply.outcome is Outcome.ACCEPTED:
-            return broken_off("The line broke before the reply to the content.", progress.phase, None)
+            return broken_off(
+                "The line broke before the reply to the content (chosen on /dev/mailbox).", progress.phase, None
+            )
         return reply
 
     async def _take(self, envelope: Envelope, progress: Progress) -> Reply:
@@ -147,7 +149,7 @@ class FolderTransport:
 
 
 def _away() -> Reply:
-    return broken_off("Nobody answers (as chosen on the mailbox page).", Phase.CONNECT, None)
+    return broken_off("Nobody answers (chosen on /dev/mailbox).", Phase.CONNECT, None)
 
 
 def _write_durably(folder: Path, name: str, content: bytes) -> None:

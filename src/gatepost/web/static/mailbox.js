@@ -1,15 +1,22 @@
-// New mail appears without a reload: the server says that something changed, and the list is fetched again.
+// New mail appears without a reload: the server says that something changed, and htmx fetches what is there now.
 "use strict";
-const list = document.getElementById("mails");
-const announce = document.getElementById("announce");
+const changes = document.getElementById("changes");
+let seen = changes.dataset.seen;
+let stream = null;
 
-async function refresh() {
-  const answer = await fetch(location.href, { headers: { accept: "text/html" } });
-  if (!answer.ok) return;
-  const page = new DOMParser().parseFromString(await answer.text(), "text/html");
-  list.replaceChildren(...page.getElementById("mails").childNodes);
-  announce.textContent = announce.dataset.changed;
+// A window nobody looks at holds no connection: browsers have only a few for one host.
+function listen() {
+  if (document.hidden) {
+    stream?.close();
+    stream = null;
+  } else if (stream === null) {
+    stream = new EventSource(`${changes.dataset.from}?seen=${seen}`);
+    stream.addEventListener("changed", (event) => {
+      seen = event.data;
+      htmx.trigger(changes, "changed");
+    });
+  }
 }
 
-const changes = new EventSource(list.dataset.changes);
-changes.addEventListener("changed", refresh);
+document.addEventListener("visibilitychange", listen);
+listen();
