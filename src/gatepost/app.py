@@ -40,12 +40,12 @@ from gatepost.parts import (
     build_transport,
     compose_with,
     host_events,
-    mailbox_folder,
 )
 from gatepost.seam import Mail
 from gatepost.settings import Settings
 from gatepost.signals import also_on_stop_signals
 from gatepost.transport.folder import FolderTransport, Mailbox
+from gatepost.transport.switch import Switch
 from gatepost.transport.transport import Transport
 from gatepost.version import VERSION
 from gatepost.web.account_changes import changes_router
@@ -122,11 +122,12 @@ class Gatepost:
         self._composer = build_composer(settings, self._templates)
         message_id_domain = self._composer.return_path.rpartition("@")[2]
         passwords = build_passwords(settings)
+        switch = Switch()
         self._life = Life(
             settings,
             self.events,
             database=self._database,
-            make_transport=lambda: transport or build_transport(settings, self.events),
+            make_transport=lambda: transport or build_transport(settings, self.events, switch),
             make_worker=self._make_worker if worker else None,
             passwords=passwords,
         )
@@ -236,7 +237,6 @@ class Gatepost:
     # ---- what is handed over ----------------------------------------------------------------------------------
 
     def _web_context(self) -> WebContext:
-        kept_here = isinstance(self._life.transport, FolderTransport)
         return WebContext(
             settings=self.settings,
             clock=self.clock,
@@ -249,7 +249,7 @@ class Gatepost:
             mail_delayed=Delay(self._database, self.clock, self._usable).is_there,
             templates=self._templates,
             composer=self._composer,
-            mailbox=Mailbox(mailbox_folder(self.settings)) if kept_here else None,
+            mailbox=self._mailbox(),
             stopping=self._life.stopping,
             readiness=self._readiness,
             metrics=self._exposition,
@@ -257,6 +257,13 @@ class Gatepost:
             brand=self._brand,
             pages=self._pages,
         )
+
+    def _mailbox(self) -> Mailbox | None:
+        transport = self._life.transport
+        if not isinstance(transport, FolderTransport):
+            return None
+        # Without a worker nothing is submitted here, and a switch would switch nothing.
+        return Mailbox(transport.folder, transport.switch if self._submits else None)
 
     def _make_worker(self, transport: Transport, ring: Ring) -> Worker:
         return Worker(
