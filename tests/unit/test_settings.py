@@ -512,6 +512,9 @@ def test_a_bad_sender_is_refused(text: str) -> None:
         ("VERIFY_URL", ["/verify"]),
         ("RESET_URL", ["https://x.example/#/reset"]),
         ("TEMPLATES", ["a\nb"]),
+        ("PAGES", ["a\nb"]),
+        ("LOGO", ["a\nb"]),
+        ("ACCENT_COLOR", ["blue", "1d4ed8", "#1d4ed", "#1d4ed88", "#1d4edg", "#1d4ed8;}", "#١٢٣٤٥٦"]),
     ],
 )
 def test_values_outside_their_bounds_are_refused(name: str, bad: list[str]) -> None:
@@ -557,6 +560,21 @@ def test_a_folder_is_a_path() -> None:
         Settings(templates=Path("mails")).templates,
         load().templates,
     ]
+
+
+def test_a_logo_is_a_path_and_so_are_pages() -> None:
+    """They are read where they are used."""
+    settings = load(LOGO="logo.svg", PAGES="/srv/pages")
+    assert (Path("logo.svg"), Path("/srv/pages")) == (settings.logo, settings.pages)
+    assert (Path("a"), Path("b")) == (Settings(logo=Path("a")).logo, Settings(pages=Path("b")).pages)
+    assert (None, None) == (load().logo, load().pages)
+
+
+@pytest.mark.parametrize("text", ["#1D4ED8", " #1d4ed8 "])
+def test_a_colour_is_six_hexadecimal_digits(text: str) -> None:
+    """Capitals and space around it do not matter."""
+    assert "#1d4ed8" == load(ACCENT_COLOR=text).accent_color
+    assert load().accent_color is None
 
 
 def test_settings_do_not_change() -> None:
