@@ -82,8 +82,10 @@ ACCOUNT_PAGE: frozenset[Endpoint] = frozenset(
         ),
     }
 )
-# Files: the same for everybody.
-FILE: frozenset[Endpoint] = frozenset((method, "/gatepost/static/{name}") for method in ("GET", "HEAD"))
+# The same for everybody: files, and whether mail is delayed.
+FILE: frozenset[Endpoint] = frozenset(
+    (method, path) for method in ("GET", "HEAD") for path in ("/gatepost/static/{name}", "/gatepost/mail-delay")
+)
 # Only in development; the mailbox answers only the developer's own machine.
 DEVELOPMENT: frozenset[Endpoint] = frozenset(
     {

@@ -13,6 +13,7 @@ from gatepost.accounts.sessions import Current
 from gatepost.errors import NotSignedIn
 from gatepost.web.client import CallingClient
 from gatepost.web.context import WebContext
+from gatepost.web.inbox import Inbox
 from gatepost.web.languages import LANGUAGES
 from gatepost.web.next_page import DEFAULT_PAGE
 from gatepost.web.page_kit import SHOWN, PageKit
@@ -38,6 +39,7 @@ _Change = Callable[[_Sent], Awaitable[Response]]
 def add_change_pages(router: APIRouter, context: WebContext, kit: PageKit) -> None:
     """Add /account/profile, /account/password, /account/email, /account/delete and /.well-known/change-password."""
     flows = context.flows
+    inbox = Inbox(context, kit)
 
     async def profile(sent: _Sent) -> Response:
         changes: dict[str, str | None] = {
@@ -53,7 +55,7 @@ def add_change_pages(router: APIRouter, context: WebContext, kit: PageKit) -> No
     async def address(sent: _Sent) -> Response:
         email = sent.typed.get("email", "")
         await flows.request_address_change(sent.current, email=email, **_proof(sent))
-        return kit.show(sent.request, "change_done", done="address", email=email)
+        return await inbox.show(sent.request, "address", typed=sent.typed, language=sent.current.account.locale)
 
     async def delete(sent: _Sent) -> Response:
         await flows.delete_account(sent.current, **_proof(sent))

@@ -36,7 +36,10 @@ SHOWN = (
 )
 
 _FIELDS = frozenset(
-    {"email", "password", "current_password", "name", "token", "locale", "challenge", "next", "session", forms.FIELD}
+    (
+        *("email", "password", "current_password", "name", "token", "locale"),
+        *("challenge", "next", "session", "again", forms.FIELD),
+    )
 )
 # Where htmx puts a problem that is no page of the form: into the place every page keeps above it.
 _ABOVE_THE_FORM = {"HX-Retarget": "#summary", "HX-Reselect": "#summary"}
@@ -82,6 +85,10 @@ class PageKit:
         )
         forms.set_cookie(response, cookie, self._context)
         return response
+
+    def fragment(self, request: Request, template: str, **values: Any) -> Response:
+        """Show a piece of a page that is the same for everybody: it has no form, and gives no cookie."""
+        return self._pages.render(request, f"{template}.html", **values)
 
     def show_problem(self, request: Request, problem: Problem) -> Response:
         """Answer what no form of ours causes: as a page for a browser, as problem+json for a program."""

@@ -11,6 +11,7 @@ from gatepost.accounts.verification import ChoosePassword
 from gatepost.errors import BadToken
 from gatepost.web.client import CallingClient
 from gatepost.web.context import WebContext
+from gatepost.web.inbox import Inbox, delay_router
 from gatepost.web.languages import locale_of
 from gatepost.web.page_kit import SHOWN, PageKit
 from gatepost.web.route import route_class_for
@@ -31,10 +32,13 @@ def pages_router(context: WebContext) -> APIRouter:
     _add_reset(router, context, kit)
     _add_reset_request(router, context, kit)
     router.include_router(static_router(context))
+    router.include_router(delay_router(context, kit))
     return router
 
 
 def _add_registration(router: APIRouter, context: WebContext, kit: PageKit) -> None:
+    inbox = Inbox(context, kit)
+
     @router.api_route("/register", methods=_SHOW)
     async def show_register(request: Request) -> Response:
         return kit.show(request, "register")
@@ -59,7 +63,7 @@ def _add_registration(router: APIRouter, context: WebContext, kit: PageKit) -> N
         except SHOWN as error:
             return kit.show(request, "register", error=error, typed=typed)
         background.add_task(context.ring)
-        return kit.show(request, "check_your_inbox", typed=typed, reason="registered", again="/verify/request")
+        return await inbox.show(request, "registered", typed=typed)
 
 
 def _add_verification(router: APIRouter, context: WebContext, kit: PageKit) -> None:
@@ -88,6 +92,8 @@ def _add_verification(router: APIRouter, context: WebContext, kit: PageKit) -> N
 
 
 def _add_verification_request(router: APIRouter, context: WebContext, kit: PageKit) -> None:
+    inbox = Inbox(context, kit)
+
     @router.api_route("/verify/request", methods=_SHOW)
     async def show_verify_request(request: Request) -> Response:
         return kit.show(request, "ask_for_verification")
@@ -97,15 +103,16 @@ def _add_verification_request(router: APIRouter, context: WebContext, kit: PageK
         request: Request, background: BackgroundTasks, request_id: RequestId, client: CallingClient
     ) -> Response:
         typed = await kit.read(request)
+        reason = "registered" if typed.get("again") == "registered" else "verification"
         try:
             kit.check(request, typed)
             await context.flows.request_verification(
                 email=typed.get("email", ""), request_id=request_id, client=client, challenge=typed.get("challenge")
             )
         except SHOWN as error:
-            return kit.show(request, "ask_for_verification", error=error, typed=typed)
+            return await inbox.show_refusal(request, "ask_for_verification", reason, typed=typed, error=error)
         background.add_task(context.ring)
-        return kit.show(request, "check_your_inbox", typed=typed, reason="verification", again="/verify/request")
+        return await inbox.show(request, reason, typed=typed)
 
 
 def _add_reset(router: APIRouter, context: WebContext, kit: PageKit) -> None:
@@ -133,6 +140,8 @@ def _add_reset(router: APIRouter, context: WebContext, kit: PageKit) -> None:
 
 
 def _add_reset_request(router: APIRouter, context: WebContext, kit: PageKit) -> None:
+    inbox = Inbox(context, kit)
+
     @router.api_route("/reset/request", methods=_SHOW)
     async def show_reset_request(request: Request) -> Response:
         return kit.show(request, "ask_for_reset")
@@ -148,6 +157,6 @@ def _add_reset_request(router: APIRouter, context: WebContext, kit: PageKit) -> 
                 email=typed.get("email", ""), request_id=request_id, client=client, challenge=typed.get("challenge")
             )
         except SHOWN as error:
-            return kit.show(request, "ask_for_reset", error=error, typed=typed)
+            return await inbox.show_refusal(request, "ask_for_reset", "reset", typed=typed, error=error)
         background.add_task(context.ring)
-        return kit.show(request, "check_your_inbox", typed=typed, reason="reset", again="/reset/request")
+        return await inbox.show(request, "reset", typed=typed)
