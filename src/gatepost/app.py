@@ -65,6 +65,7 @@ from gatepost.web.own_pages import own_pages
 from gatepost.web.pages import pages_router
 from gatepost.web.sign_in import sign_in_router
 from gatepost.web.signed_in import current_account, verified_account
+from gatepost.web.templates import templates_router
 
 T = TypeVar("T")
 
@@ -179,13 +180,15 @@ class Gatepost:
         return router
 
     def operations_router(self) -> APIRouter:
-        """What operators and developers need: /mail, the probes, and in development the mailbox page."""
+        """What operators and developers need: /mail, the probes, and in development the mailbox and the mail templates."""
         router = APIRouter()
         router.include_router(messages_router(self._context))
         router.include_router(account_operators_router(self._context))
         router.include_router(health_router(self._context))
         if self._context.in_development and self._context.mailbox is not None:
             router.include_router(mailbox_router(self._context))
+        if self._context.in_development:
+            router.include_router(templates_router(self._context))
         return router
 
     async def write(self, work: Work[T]) -> T:

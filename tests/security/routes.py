@@ -86,7 +86,7 @@ ACCOUNT_PAGE: frozenset[Endpoint] = frozenset(
 FILE: frozenset[Endpoint] = frozenset(
     (method, path) for method in ("GET", "HEAD") for path in ("/gatepost/static/{name}", "/gatepost/mail-delay")
 )
-# Only in development; the mailbox answers only the developer's own machine.
+# Only in development; the mailbox and the mail templates answer only the developer's own machine.
 DEVELOPMENT: frozenset[Endpoint] = frozenset(
     {
         ("GET", "/openapi.json"),
@@ -100,6 +100,9 @@ DEVELOPMENT: frozenset[Endpoint] = frozenset(
                 "/dev/mailbox",
                 "/dev/mailbox/messages/{name}",
                 "/dev/mailbox/messages/{name}/html",
+                "/dev/templates",
+                "/dev/templates/{name}/{language}",
+                "/dev/templates/{name}/{language}/html",
             )
         ),
     }
@@ -129,7 +132,7 @@ def classes_of(endpoint: Endpoint) -> list[str]:
 
 def address_of(path: str) -> str:
     """The path of one thing that does not exist."""
-    return path.replace("{id}", ID).replace("{name}", "gatepost.css")
+    return path.replace("{id}", ID).replace("{name}", "gatepost.css").replace("{language}", "en")
 
 
 def _endpoints(routes: Sequence[Any]) -> Iterator[Endpoint]:

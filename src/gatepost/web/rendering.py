@@ -24,11 +24,11 @@ STATIC_PATH = "/gatepost/static"
 # The name a file is served under, and where it stands below static/.
 OWN_FILES = {
     **{name: name for name in ("tokens.css", "gatepost.css", "workshop.css", "icon.svg")},
-    **{name: name for name in ("gatepost.js", "landing.js", "mailbox.js", "docs.js")},
+    **{name: name for name in ("gatepost.js", "passwords.js", "landing.js", "mailbox.js", "docs.js")},
     **{name: f"vendor/htmx/{name}" for name in ("htmx.min.js", "hx-sse.min.js")},
 }
 # What else makes a page the one it is; the links to its other languages take it along.
-_SAME_PAGE = ("token", "view", "next", "q", "width", "scheme")
+_SAME_PAGE = ("token", "view", "next", "q", "width", "scheme", "sample")
 _STATIC = files("gatepost.web") / "static"
 _BROKEN_TOLD_AGAIN_S = 60
 # Everything comes from here, forms go to here, nobody may frame it.
