@@ -41,13 +41,13 @@ def test_every_mail_scores_under_one(verdicts: dict[str, Verdict], sample: str) 
     """Whoever it is for, and however much is known of them; `pytest -s` shows the points."""
     scores = {f"{message}.{language}": verdicts[f"<{message}.{language}.{sample}@x>"] for message, language in EVERY}
     for name, verdict in scores.items():
-        print(f"{sample:9} {name:30} {verdict.score:6.3f}  {', '.join(verdict.rules)}")
+        print(f"{sample:9} {name:30} {verdict.score:6.3f}  {', '.join(verdict.rules)}")  # noqa: T201
     assert {} == {name: verdict.rules for name, verdict in scores.items() if verdict.score >= MAX_SCORE}
 
 
 def test_a_careless_mail_scores_more(verdicts: dict[str, Verdict]) -> None:
     """The same words without a text, a date and a quiet subject: the filter does look."""
     careless = verdicts["<careless@acme.example>"]
-    print(f"SpamAssassin {careless.version}, careless: {careless.score}, {careless.rules}")
+    print(f"SpamAssassin {careless.version}, careless: {careless.score}, {careless.rules}")  # noqa: T201
     assert careless.score > MAX_SCORE
     assert {"MIME_HTML_ONLY", "MISSING_DATE"} <= set(careless.rules)
