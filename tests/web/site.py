@@ -7,9 +7,11 @@ from typing import Any
 
 from fastapi import APIRouter, FastAPI
 from fastapi.testclient import TestClient
+from sqlalchemy import StaticPool, create_engine
 
 from gatepost.accounts.account import Account
 from gatepost.clock import SystemClock
+from gatepost.database.columns import metadata
 from gatepost.database.connection import T, Work
 from gatepost.events import Event, Events, RequestAnswered, RequestFailed
 from gatepost.mail.templates import Templates
@@ -49,6 +51,18 @@ class NoDatabase:
 
     async def read(self, query: Work[T]) -> T:
         raise AssertionError("this test reads no database")
+
+
+class TablesInMemory:
+    """The real tables, empty at first: for pages that read what became of messages."""
+
+    def __init__(self) -> None:
+        self.engine = create_engine("sqlite://", poolclass=StaticPool, connect_args={"check_same_thread": False})
+        metadata.create_all(self.engine)
+
+    async def read(self, query: Work[T]) -> T:
+        with self.engine.connect() as connection:
+            return query(connection)
 
 
 @dataclass
@@ -92,7 +106,7 @@ class Site:
                 **self.others,
             ),
             "ring": self._ring,
-            "database": NoDatabase(),
+            "database": TablesInMemory() if parts.get("mailbox") else NoDatabase(),
             "operate": Flow(),
             "recipient_keys": lambda key: [key],
             "mail_delayed": self._mail_delayed,

@@ -1,44 +1,20 @@
-"""The development mailbox's pages: who may see them, what they show, how new mail appears."""
+"""The development mailbox's list: who may see it, what it shows, how news appear in it, what its forms do."""
 
 import asyncio
 import re
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from fastapi import APIRouter
 from fastapi.testclient import TestClient
 
-from gatepost.transport.folder import FolderTransport, Mailbox
-from gatepost.transport.transport import Envelope, Progress
+from gatepost.outbox.lifecycle import State
+from gatepost.outbox.tables import messages
+from gatepost.transport.folder import Mailbox
+from gatepost.transport.switch import Behaviour
 from gatepost.web.mailbox import changes, mailbox_router
-from tests.web.site import PRODUCTION, SECURITY_HEADERS, Site
-
-MAIL = b"""From: Gate <gate@example.com>\r
-To: ada@example.com\r
-Subject: Hello <script>alert(1)</script>\r
-MIME-Version: 1.0\r
-Content-Type: multipart/alternative; boundary=x\r
-\r
---x\r
-Content-Type: text/plain; charset=utf-8\r
-\r
-Open https://gate.example.com/verify?token=abc <now>\r
---x\r
-Content-Type: text/html; charset=utf-8\r
-\r
-<html><head><title>Hello</title></head><body><a href="https://gate.example.com/verify">Open</a></body></html>\r
---x--\r
-"""
-
-
-async def _yes() -> bool:
-    return True
-
-
-def deliver(folder: Path) -> None:
-    """Put one message into the mailbox the way the worker does."""
-    envelope = Envelope("bounce@example.com", "ada@example.com", MAIL)
-    asyncio.run(FolderTransport(folder).submit(envelope, Progress(), _yes))
+from tests.web.mailroom import MAIL, browser, deliver, message, name_in, post, site_with, with_rows
+from tests.web.site import PRODUCTION, Site
 
 
 @pytest.fixture
@@ -47,52 +23,12 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path / "mailbox"
 
 
-def site_with(folder: Path, **parts: object) -> tuple[Site, APIRouter]:
-    site = Site(mailbox=Mailbox(folder), **parts)
-    return site, mailbox_router(site.context)
-
-
-def browser(folder: Path, **options: object) -> TestClient:
-    site, router = site_with(folder)
-    return site.client(router, **{"client": ("127.0.0.1", 5000), **options})
-
-
-def name_in(client: TestClient) -> str:
-    found = re.search(r'href="(/dev/mailbox/messages/[^"]+)"', client.get("/dev/mailbox").text)
-    assert found is not None
-    return found[1]
-
-
 def test_the_list_shows_what_was_sent(folder):
     """Subject, recipient and time of each message, escaped."""
     page = browser(folder).get("/dev/mailbox").text
     assert "Hello &lt;script&gt;" in page
     assert "ada@example.com" in page
     assert "<script>alert" not in page
-
-
-def test_a_message_is_shown_as_html_text_and_source(folder):
-    """Three views of one message; the text's links work and its markup is escaped."""
-    client = browser(folder)
-    name = name_in(client)
-    assert f'src="{name}/html"' in client.get(name).text
-    text = client.get(name, params={"view": "text"}).text
-    assert '<a href="https://gate.example.com/verify?token=abc"' in text
-    assert "&lt;now&gt;" in text
-    assert "Content-Type: multipart/alternative" in client.get(name, params={"view": "source"}).text
-
-
-def test_the_mails_own_html_is_locked_in(folder):
-    """Its frame runs no script, sends no form, loads nothing; its links replace the whole page."""
-    client = browser(folder)
-    answer = client.get(name_in(client) + "/html")
-    policy = answer.headers["content-security-policy"]
-    assert "default-src 'none'" in policy
-    assert "frame-ancestors 'self'" in policy
-    assert "sandbox allow-top-navigation-by-user-activation" in policy
-    assert "allow-scripts" not in policy
-    assert '<head><base target="_top">' in answer.text
-    assert [name for name in SECURITY_HEADERS if name not in answer.headers] == []
 
 
 @pytest.mark.parametrize(
@@ -123,12 +59,6 @@ def test_this_machine_finds_it_under_all_its_names(folder, base, peer):
     assert browser(folder, base_url=base, client=(peer, 5000)).get("/dev/mailbox").status_code == 200
 
 
-@pytest.mark.parametrize("name", ["x", "..%2f..%2fsecret.key", ".eml"])
-def test_only_messages_are_found(folder, name):
-    """No name leads to a file that is no message."""
-    assert browser(folder).get(f"/dev/mailbox/messages/{name}").status_code == 404
-
-
 def test_there_is_none_in_production(folder):
     """The router refuses to be made."""
     site = Site(PRODUCTION, mailbox=Mailbox(folder))
@@ -136,27 +66,34 @@ def test_there_is_none_in_production(folder):
         mailbox_router(site.context)
 
 
-async def test_new_mail_is_told_once(tmp_path):
-    """The stream says `changed` for what the page has not seen, and names the newest message."""
-    folder = tmp_path / "mailbox"
-    box = Mailbox(folder)
-    stream = changes(box, asyncio.Event(), seen="")
-    assert await anext(stream) == b"retry: 1000\n\n"
+async def test_news_are_told_once(tmp_path):
+    """The stream says `changed` for what the page has not seen, with an id for a browser that comes back."""
+    box = Mailbox(tmp_path / "mailbox")
+
+    async def look() -> str:
+        return await asyncio.to_thread(box.stamp)
+
+    stream = changes(look, asyncio.Event(), seen=box.stamp())
+    assert await anext(stream) == b": open\n\n"
     waiting = asyncio.ensure_future(anext(stream))
-    await asyncio.to_thread(deliver, folder)
+    await asyncio.to_thread(deliver, tmp_path / "mailbox")
     told = await asyncio.wait_for(waiting, 10)
-    assert told == f"event: changed\ndata: {box.newest_name()}\n\n".encode()
+    assert told == f"id: {box.stamp()}\nevent: changed\ndata: {box.stamp()}\n\n".encode()
     await stream.aclose()
 
 
-async def test_the_stream_ends_at_once_when_the_process_stops(folder):
-    """It does not wait for its next look into the mailbox, which here would come in an hour."""
-    stopping = asyncio.Event()
-    box = Mailbox(folder)
-    stream = changes(box, stopping, seen=box.newest_name() or "", poll_s=3600)
-    assert await anext(stream) == b"retry: 1000\n\n"
+async def test_the_stream_ends_at_once_when_the_process_stops():
+    """It does not wait for its next look, which here would come in an hour."""
+    stopping, looked = asyncio.Event(), asyncio.Event()
+
+    async def look() -> str:
+        looked.set()
+        return "seen"
+
+    stream = changes(look, stopping, seen="seen", poll_s=3600)
+    assert await anext(stream) == b": open\n\n"
     ending = asyncio.ensure_future(anext(stream, None))
-    await asyncio.to_thread(box.newest_name)  # by now the stream has looked, too, and waits
+    await looked.wait()
     stopping.set()
     assert await asyncio.wait_for(ending, 10) is None
 
@@ -169,3 +106,74 @@ def test_the_stream_is_an_event_stream(folder):
     answer = site.client(router, client=("127.0.0.1", 1)).get("/dev/mailbox/changes")
     assert answer.headers["content-type"] == "text/event-stream; charset=utf-8"
     assert answer.headers["cache-control"] == "no-store"
+
+
+def _stamp(client: TestClient) -> str:
+    found = re.search(r'data-seen="(\w+)"', client.get("/dev/mailbox").text)
+    assert found is not None
+    return found[1]
+
+
+def test_everything_the_page_shows_counts_as_news(folder):
+    """New mail, mail that was deleted, a message that moved on and the switch each change what the stream compares."""
+    tables = with_rows([message(1, State.QUEUED)], [])
+    site, router = site_with(folder, database=tables)
+    client = site.client(router, client=("127.0.0.1", 5000))
+    stamps = [_stamp(client), _stamp(client)]
+    deliver(folder)
+    stamps.append(_stamp(client))
+    with tables.engine.begin() as connection:
+        connection.execute(messages.update().values(state="cancelled", reason="superseded", due_at=None))
+    stamps.append(_stamp(client))
+    post(client, "/dev/mailbox/server", behaviour="refuse")
+    stamps.append(_stamp(client))
+    post(client, "/dev/mailbox/delete")
+    stamps.append(_stamp(client))
+    assert [False, True, True, True, True] == [one != other for one, other in pairwise(stamps)]
+
+
+def test_the_search_looks_into_recipient_and_subject(folder):
+    """Every word must be there, whatever its case; the rest is not shown, and a link shows all again."""
+    deliver(folder, MAIL.replace(b"ada@example.com", b"Bob@example.com").replace(b"Hello", b"Goodbye"))
+    client = browser(folder)
+
+    def found(q: str) -> list[str]:
+        return re.findall(r"to (\w+@example.com)</span>", client.get("/dev/mailbox", params={"q": q}).text)
+
+    assert [["Bob@example.com", "ada@example.com"], ["Bob@example.com"], ["ada@example.com"], []] == [
+        found(""),
+        found("bob GOODBYE"),
+        found("hello"),
+        found("bob hello"),
+    ]
+    nothing = client.get("/dev/mailbox", params={"q": '"><b>'}).text
+    assert "No mail to or about “&#34;&gt;&lt;b&gt;”" in nothing
+    assert '<a href="/dev/mailbox">Show every mail</a>' in nothing
+
+
+def test_deleting_leaves_nothing_but_what_is_not_ours(folder):
+    """Every message goes, and the page says what to do; a file that is no message stays."""
+    (folder / "notes.txt").write_text("mine")
+    client = browser(folder)
+    answer = post(client, "/dev/mailbox/delete")
+    assert (303, "/dev/mailbox") == (answer.status_code, answer.headers["location"])
+    assert ["notes.txt"] == [path.name for path in folder.iterdir()]
+    assert "No mail yet." in client.get("/dev/mailbox").text
+
+
+@pytest.mark.parametrize("path", ["/dev/mailbox/delete", "/dev/mailbox/server"])
+def test_a_form_of_another_page_changes_nothing(folder, path):
+    """Without this browser's form key nothing is deleted or switched, and the list says so."""
+    site, router = site_with(folder)
+    client = site.client(router, client=("127.0.0.1", 5000))
+    answer = client.post(path, data={"behaviour": "refuse"}, headers={"accept": "text/html"})
+    assert 403 == answer.status_code
+    assert "Hello &lt;script&gt;" in answer.text
+    assert Behaviour.ACCEPT is site.context.mailbox.switch.behaviour
+
+
+@pytest.mark.parametrize("path", ["/dev/mailbox/delete", "/dev/mailbox/server"])
+def test_nobody_but_this_machine_sends_its_forms(folder, path):
+    """A form from elsewhere is 404, as every page of it."""
+    answer = browser(folder, client=("192.0.2.7", 5000)).post(path, data={"behaviour": "refuse"})
+    assert 404 == answer.status_code
