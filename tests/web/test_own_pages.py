@@ -13,7 +13,7 @@ from gatepost.errors import TemplateError
 from gatepost.events import PageBroken
 from gatepost.settings import Settings
 from gatepost.web.own_pages import own_pages
-from gatepost.web.page_environment import EVERYWHERE, our_pages, values_of
+from gatepost.web.page_environment import EVERYWHERE, WITH_FORMS, our_pages, values_of
 from gatepost.web.pages import pages_router
 from gatepost.web.rendering import Pages
 from tests.support.clock import StillClock
@@ -94,6 +94,39 @@ def test_a_macro_of_ours_can_be_used(tmp_path: Path) -> None:
     """parts.html is ours unless the product has its own."""
     own = '{% import "parts.html" as parts %}<form method="post">{{ parts.hidden_fields(form_field, kept) }}</form>'
     assert '<input type="hidden" name="form_key"' in shown(tmp_path, register=own)
+
+
+def test_files_beside_the_templates_are_served(tmp_path: Path) -> None:
+    """Stylesheets, scripts and pictures, each under an address that changes with it; one may replace ours."""
+    (tmp_path / "larch.css").write_text("h1 { color: var(--link); }")
+    (tmp_path / "gatepost.css").write_text("body { margin: 0; }")
+    (tmp_path / "mark.svg").write_text("<svg/>")
+    (tmp_path / "notes.txt").write_text("for us")
+    (tmp_path / "_draft.css").write_text("not yet")
+    look = """{% block look %}<link rel="stylesheet" href="{{ static['larch.css'] }}">{% endblock %}"""
+    client = site_with(tmp_path, page='{% extends "ours/page.html" %}' + look).client()
+    for path in ("/register", "/verify?token=x"):
+        text = client.get(path).text
+        sheets = re.findall(r'<link rel="stylesheet" href="([^"]+)"', text)
+        assert ["tokens.css", "gatepost.css", "larch.css"] == [re.split(r"[/?]", one)[3] for one in sheets]
+    assert ["text/css; charset=utf-8"] * 3 == [client.get(one).headers["content-type"] for one in sheets]
+    assert ["body { margin: 0; }", "h1 { color: var(--link); }"] == [client.get(one).text for one in sheets[1:]]
+    assert "sandbox" in client.get("/gatepost/static/mark.svg").headers["content-security-policy"]
+    for name in ("notes.txt", "_draft.css", "page.html", "..%2Fmark.svg"):
+        assert 404 == client.get(f"/gatepost/static/{name}").status_code
+
+
+@pytest.mark.parametrize(
+    ("name", "size", "said"),
+    [
+        ("a b.css", 1, "a b.css cannot be served under its name: use letters, digits, dots, - and _."),
+        ("a.png", 1024 * 1024 + 1, "a.png has more than 1024 KiB: save it smaller."),
+    ],
+)
+def test_a_file_that_cannot_be_served_is_told(tmp_path: Path, name: str, size: int, said: str) -> None:
+    """At the start, with the way out."""
+    (tmp_path / name).write_bytes(b"x" * size)
+    assert said == wrong(tmp_path, login="")
 
 
 def test_values_stay_escaped(tmp_path: Path) -> None:
@@ -214,12 +247,15 @@ def test_a_file_in_another_encoding_is_told(tmp_path: Path) -> None:
         '<form method="get"></form>',
         '<form method="post"><input name="{{ form_field.name }}" value="{{ form_field.value }}"></form>',
         '{% include "_form.html" %}<form method="post">',
+        '{% extends "ours/login.html" %}{% import "_form.html" as one %}{% from "_form.html" import form as two %}'
+        "{% set three = 3 %}{% macro four() %}{% endmacro %}"
+        "{% block content %}{{ one.form() }}{{ two() }}{{ three }}{{ four() }}{{ parts.sign_in('/') }}{% endblock %}",
         "{{ next }}{{ problem }}{{ errors }}{{ typed }}{{ link('/') }}{{ static['tokens.css'] }}{{ logo }}{{ icon }}",
     ],
 )
 def test_what_is_right_is_taken(tmp_path: Path, text: str) -> None:
     """Blocks within blocks, parts that may be missing, names of one's own, forms that change nothing."""
-    own_pages(write(tmp_path, login=text, _form="{{ form_field.value }}"))
+    own_pages(write(tmp_path, login=text, _form="{% macro form() %}{{ form_field.value }}{% endmacro %}"))
 
 
 def test_parts_of_ours_may_be_replaced(tmp_path: Path) -> None:
@@ -241,8 +277,10 @@ def test_every_page_is_given_what_is_said() -> None:
     """The names that are known at the start are those the pages are filled with."""
     environment = next(iter(Pages(Site().context)._ours.values()))
     assert EVERYWHERE - environment.globals.keys() == {"link", "kept", "other_languages"}
-    assert {"next", "typed", "errors", "problem", "form_field"} <= values_of("login.html")
+    assert {"next", *WITH_FORMS} <= values_of("login.html")
+    assert WITH_FORMS <= values_of("verified.html")
     assert "next" not in values_of("register.html")
+    assert EVERYWHERE == values_of("page.html")
 
 
 # What fails later

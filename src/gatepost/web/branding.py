@@ -20,7 +20,7 @@ _WORDMARK = 2.5
 _MARK_HEIGHT, _WORDMARK_HEIGHT, _MAX_WIDTH = 32, 36, 240  # in CSS pixels: it fits on a phone
 _ICONS = frozenset({"image/svg+xml", "image/png"})
 # An SVG that is opened by itself is a document. This one may draw, and nothing else.
-PICTURE_CSP = "default-src 'none'; style-src 'unsafe-inline'; sandbox"
+PICTURE_HEADERS = {"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; sandbox"}
 
 
 @dataclass(frozen=True)
@@ -79,9 +79,8 @@ def brand_of(settings: Settings) -> Brand:
     if settings.logo is None:
         return Brand(found)
     content, picture = _read(settings.logo, label("logo", settings.sources["logo"]))
-    headers = {"Content-Security-Policy": PICTURE_CSP}
     icon = ("logo", picture.media_type) if picture.media_type in _ICONS else Brand.icon
-    return Brand({**found, "logo": File(content, picture.media_type, headers)}, _shown(picture), icon)
+    return Brand({**found, "logo": File(content, picture.media_type, PICTURE_HEADERS)}, _shown(picture), icon)
 
 
 def stylesheet(accent: Accent) -> str:

@@ -1,7 +1,7 @@
 """What every route of ours needs, handed in once by the composition root. No global objects."""
 
 import uuid
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
 
@@ -15,7 +15,7 @@ from gatepost.outbox.actions import Action
 from gatepost.outbox.operate import Acted
 from gatepost.settings import Settings
 from gatepost.transport.folder import Mailbox
-from gatepost.web.branding import Brand
+from gatepost.web.branding import Brand, File
 from gatepost.web.flows import AccountFlows
 from gatepost.web.own_pages import OwnPages
 
@@ -92,6 +92,11 @@ class WebContext:
     pages: OwnPages | None = None
     methods_at: dict[str, set[str]] = field(default_factory=dict, compare=False, repr=False)
     warned: set[str] = field(default_factory=set, compare=False, repr=False)
+
+    @property
+    def own_files(self) -> Mapping[str, File]:
+        """The product's own files that pages load, by the name they are served under."""
+        return {**self.brand.files, **(self.pages.files if self.pages else {})}
 
     @property
     def in_development(self) -> bool:

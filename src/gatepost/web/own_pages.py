@@ -5,6 +5,7 @@ like the settings: whoever can write there could as well change this program, so
 """
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -16,19 +17,21 @@ from jinja2 import (
     PrefixLoader,
     TemplateNotFound,
     TemplateSyntaxError,
-    meta,
     nodes,
 )
 
 from gatepost.errors import TemplateError
+from gatepost.web.branding import PICTURE_HEADERS, File
 from gatepost.web.page_environment import (
     EVERYWHERE,
+    made,
     our_loader,
     our_pages,
     page_environment,
     parent,
     parsed,
     references,
+    used,
     values_of,
 )
 
@@ -38,16 +41,28 @@ _MADE_BY_JINJA = frozenset({"self", "super", "caller", "varargs", "kwargs", "loo
 _SENT_FORM = re.compile(r"<form\b[^>]*\bmethod\s*=\s*[\"']?post", re.IGNORECASE)
 
 
+MAX_FILE_BYTES = 1024 * 1024
+_TYPES = {
+    "css": "text/css; charset=utf-8",
+    "js": "text/javascript; charset=utf-8",
+    "svg": "image/svg+xml",
+    **{"png": "image/png", "webp": "image/webp", "gif": "image/gif", "jpg": "image/jpeg", "jpeg": "image/jpeg"},
+}
+_FILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+
+
 @dataclass(frozen=True)
 class OwnPages:
     """A folder that was proved.
 
     Args:
         folder: where it is.
+        files: its stylesheets, scripts and pictures, by name; one with the name of ours takes its place.
         told: when it was last told that a page is broken, by the page's name, in seconds.
     """
 
     folder: Path
+    files: Mapping[str, File] = field(default_factory=dict, compare=False)
     told: dict[str, float] = field(default_factory=dict, compare=False, repr=False)
 
     def loader(self) -> BaseLoader:
@@ -60,11 +75,11 @@ def own_pages(folder: Path) -> OwnPages:
     """Read a product's folder, and prove it.
 
     Raises:
-        TemplateError: the folder is missing or holds no page; a file in it has no name of ours, does not compile, or
-            lacks what its page needs. Names file and line and the way out.
+        TemplateError: the folder is missing or holds no page; a template in it has no name of ours, does not compile,
+            or lacks what its page needs; a file is too large. Names file and line and the way out.
     """
     names = _names(folder)
-    own = OwnPages(folder)
+    own = OwnPages(folder, _files(folder))
     environment = page_environment(own.loader())
     environment.globals |= dict.fromkeys(EVERYWHERE)
     for name in names:
@@ -89,6 +104,21 @@ def _names(folder: Path) -> list[str]:
     return [name.as_posix() for name in names]
 
 
+def _files(folder: Path) -> Mapping[str, File]:
+    """What the pages load: served to everybody, so nothing below the folder itself and nothing of another kind."""
+    found = {}
+    for path in sorted(folder.iterdir()):
+        kind = _TYPES.get(path.suffix[1:].lower())
+        if kind is None or not path.is_file() or path.name.startswith((".", "_")):
+            continue
+        if not _FILE_NAME.fullmatch(path.name):
+            raise TemplateError(f"{path} cannot be served under its name: use letters, digits, dots, - and _.")
+        if path.stat().st_size > MAX_FILE_BYTES:
+            raise TemplateError(f"{path} has more than {MAX_FILE_BYTES // 1024} KiB: save it smaller.")
+        found[path.name] = File(path.read_bytes(), kind, PICTURE_HEADERS if kind == "image/svg+xml" else {})
+    return found
+
+
 def _is_part(name: str) -> bool:
     return any(part.startswith("_") for part in name.split("/"))
 
@@ -109,8 +139,9 @@ class _Proof:
                 raise self._wrong(node.lineno, f"names {named}, which is not there; ours are {OURS}/{like} and so on")
         if _is_part(self.name):
             return  # what a part is given depends on who includes it
-        self._prove_blocks(tree)
-        self._prove_values(tree)
+        family = self._family_of(tree)
+        self._prove_blocks(tree, family)
+        self._prove_values(tree, family)
         self._prove_form(tree, source)
 
     def _compiled(self) -> tuple[str, nodes.Template]:
@@ -139,9 +170,8 @@ class _Proof:
             return False
         return True
 
-    def _prove_blocks(self, tree: nodes.Template) -> None:
+    def _prove_blocks(self, tree: nodes.Template, family: list[nodes.Template]) -> None:
         """What stands outside of a parent's blocks is never shown, and nothing would say so."""
-        family = self._family_of(tree)
         there = {block.name for one in family for block in one.find_all(nodes.Block)}
         for block in (node for node in tree.body if isinstance(node, nodes.Block)):
             if family and block.name not in there:
@@ -165,11 +195,12 @@ class _Proof:
             following = parent(found[-1])
         return found
 
-    def _prove_values(self, tree: nodes.Template) -> None:
-        if self.name == "parts.html":
+    def _prove_values(self, tree: nodes.Template, family: list[nodes.Template]) -> None:
+        if self.name.endswith("parts.html"):
             return  # macros are given what they are called with
         given = values_of(self.name)
-        for unknown in sorted(meta.find_undeclared_variables(tree) - given - _MADE_BY_JINJA):
+        known = given.union(_MADE_BY_JINJA, *map(made, family))
+        for unknown in sorted(used(tree) - known):
             line = next((node.lineno for node in tree.find_all(nodes.Name) if node.name == unknown), 1)
             raise self._wrong(line, f"uses {unknown}, which has no value there; there are {_listed(given)}")
 

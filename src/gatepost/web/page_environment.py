@@ -13,6 +13,9 @@ EVERYWHERE = frozenset(
         *("product_name", "min_password", "static", "logo", "icon", "link", "kept"),
     }
 )
+# What every page with a form of its own, or none, is given besides; not what stands around a page or within one.
+WITH_FORMS = frozenset({"form_field", "problem", "errors", "typed"})
+_WITHOUT_FORMS = frozenset({"page.html", "words.html", "problem.html", "problem_in_place.html", "mail_delay.html"})
 
 
 def page_environment(loader: BaseLoader, *, read_again: bool = False) -> Environment:
@@ -51,10 +54,10 @@ def our_pages() -> frozenset[str]:
 def values_of(page: str) -> frozenset[str]:
     """What one page of ours is given: all that it and what it fills and includes uses, and what every page is given."""
     environment = page_environment(our_loader())
-    found, waiting = set(EVERYWHERE), [page]
+    found, waiting = set(EVERYWHERE if page in _WITHOUT_FORMS else EVERYWHERE | WITH_FORMS), [page]
     while waiting:
         tree = parsed(environment, waiting.pop())
-        found |= meta.find_undeclared_variables(tree)
+        found |= used(tree)
         waiting += [name for node, name in references(tree) if not isinstance(node, nodes.Import | nodes.FromImport)]
     return frozenset(found)
 
@@ -68,6 +71,28 @@ def parsed(environment: Environment, name: str) -> nodes.Template:
     """
     assert environment.loader is not None  # noqa: S101 - every environment of ours has one
     return environment.parse(environment.loader.get_source(environment, name)[0], name)
+
+
+def used(tree: nodes.Template) -> set[str]:
+    """The values that a template uses and does not make itself."""
+    found = meta.find_undeclared_variables(tree) - made(tree)
+    return {name for name in found if not name.startswith("_trans")}  # those are of the extension itself
+
+
+def made(tree: nodes.Template) -> set[str]:
+    """The names that a template makes for its blocks and for those who fill it: imports, macros, `set`."""
+    names: set[str] = set()
+    for node in tree.body:
+        match node:
+            case nodes.Import():
+                names.add(node.target)
+            case nodes.FromImport():
+                names |= {name if isinstance(name, str) else name[1] for name in node.names}
+            case nodes.Macro():
+                names.add(node.name)
+            case nodes.Assign() | nodes.AssignBlock():
+                names |= {one.name for one in node.find_all(nodes.Name) if one.ctx == "store"}
+    return names
 
 
 def references(tree: nodes.Template) -> Iterator[tuple[nodes.Node, str]]:

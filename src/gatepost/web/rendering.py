@@ -133,7 +133,7 @@ def _environment(context: WebContext, language: str, loader: BaseLoader) -> Envi
         product_name=context.settings.product_name,
         min_password=context.settings.password_min_length,
         static={name: static_url(name) for name in OWN_FILES}
-        | {name: _versioned(name, file.content) for name, file in context.brand.files.items()},
+        | {name: _versioned(name, file.content) for name, file in context.own_files.items()},
         logo=context.brand.logo,
         icon=context.brand.icon,
     )

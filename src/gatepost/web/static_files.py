@@ -17,7 +17,7 @@ _TYPES = {"css": "text/css; charset=utf-8", "js": "text/javascript; charset=utf-
 def static_router(context: WebContext) -> APIRouter:
     """Make the router of our stylesheet and scripts."""
     router = APIRouter(route_class=route_class_for(context, routine=True), include_in_schema=False)
-    _add(router, STATIC_PATH, {name: _file(name, static_bytes(name)) for name in OWN_FILES} | dict(context.brand.files))
+    _add(router, STATIC_PATH, {name: _file(name, static_bytes(name)) for name in OWN_FILES} | dict(context.own_files))
     return router
 
 
