@@ -74,6 +74,7 @@ ACCOUNT_PAGE: frozenset[Endpoint] = frozenset(
         ("GET", "/account"),
         ("HEAD", "/account"),
         ("POST", "/account/sessions/end"),
+        ("POST", "/account/sessions/end-others"),
         ("POST", "/account/sign-out"),
         *(
             (method, f"/account/{what}")
