@@ -237,11 +237,11 @@ def test_what_is_hard_to_read_is_told_with_its_colours(tmp_path: Path) -> None:
 def test_a_dark_look_is_found_wanting_alone(tmp_path: Path) -> None:
     """Ink that is right on paper is wrong where a dark program draws no paper."""
     files = layout('<meta name="color-scheme" content="light dark"><style>p { color: #111 }</style>')
-    found = [one.detail for one in linted(tmp_path, files) if one.rule == "contrast"]
-    assert [
-        "“Hi Ada Lovelace, it left us.” is #111111 on #121212 in a dark program: contrast 1.00, and 4.5 is needed.",
-        "“Hi, it left us.” is #111111 on #121212 in a dark program: contrast 1.00, and 4.5 is needed.",
-    ] == sorted(found)
+    (found,) = [one for one in linted(tmp_path, files) if one.rule == "contrast"]
+    assert found.detail.startswith(
+        "“Hi Ada Lovelace, it left us.” is #111111 on #121212 in a dark program: contrast 1.0"
+    )
+    assert () == found.samples
 
 
 def shown(tmp_path: Path, sender: str = "Acme <hello@acme.example>") -> Preview:
@@ -296,6 +296,17 @@ def test_a_finding_is_told_once_with_all_its_samples(tmp_path: Path) -> None:
     """What every sample shows is one finding, and says so."""
     (found,) = linted(tmp_path, page("<script>1</script>"))
     assert (SAMPLES, "order/en/body.html") == (found.samples, found.place)
+
+
+def test_two_samples_that_break_a_rule_by_other_values_are_one_finding(tmp_path: Path) -> None:
+    """The sentence has the values of the first; two mistakes of one kind in a sample stay two."""
+    links = "{% if name %}<a href='{{ page }}?1'>x</a>{% endif %}<a href='{{ page }}?2'>x</a>"
+    found = [one for one in linted(tmp_path, page(links)) if one.rule == "link_missing"]
+    told = {str(one.values["address"]): one.samples for one in found}
+    assert {
+        "https://example.com/page?1": SAMPLES,
+        "https://example.com/page?2": ("complete", "long", "hostile"),
+    } == told
 
 
 def test_links_to_the_products_own_address_may_be_http(tmp_path: Path) -> None:

@@ -46,8 +46,9 @@ class Finding:
 
     @property
     def place(self) -> str:
-        """Where the file lies below the folder of templates."""
-        return f"{self.message}/{self.language}/{self.file}"
+        """Where to look, below the folder of templates."""
+        folder = f"{self.message}/{self.language}"
+        return folder if self.file == MESSAGE else f"{folder}/{self.file}"
 
 
 Findings = Iterator[Finding]

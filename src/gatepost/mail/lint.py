@@ -4,8 +4,7 @@ Pure: the folders were read when the templates were made, and nothing is fetched
 """
 
 import difflib
-from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import replace
 
 from gatepost.errors import N_, GatepostError
@@ -54,23 +53,51 @@ def lint_one(templates: Templates, composer: Composer, message: str, language: s
     Raises:
         TemplateError: there is no such message.
     """
-    found: dict[Finding, list[str]] = defaultdict(list)
     shown: dict[str, Preview] = {}
+    found = _Found()
     for name in SAMPLES:
         try:
             shown[name] = preview(templates, composer, message, language, name)
         except GatepostError as problem:
-            found[_not_composed(problem)].append(name)
+            found.add([_not_composed(problem)], name)
             continue
-        for finding in _look(shown[name], language, composer.public_url):
-            found[finding].append(name)
+        found.add(_look(shown[name], language, composer.public_url), name)
     if BARE in shown and COMPLETE in shown:
-        for finding in check_gaps(shown[BARE], shown[COMPLETE]):
-            found[finding].append(BARE)
-    for finding in _look_at_values(templates, message, language):
-        found[finding] = []
-    placed = (replace(one, message=message, language=language, samples=tuple(names)) for one, names in found.items())
-    return _sorted(placed)
+        found.add(check_gaps(shown[BARE], shown[COMPLETE]), BARE)
+    # Values choose what is shown, and no colour: two samples show all there is.
+    found.add(check_contrast([shown[name].html for name in (COMPLETE, BARE) if name in shown]))
+    found.add(_look_at_values(templates, message, language))
+    placed = [replace(one, message=message, language=language, samples=tuple(names)) for one, names in found.all()]
+    order = tuple(Severity)
+    return sorted(placed, key=lambda one: (order.index(one.severity), one.file, one.rule, one.detail))
+
+
+class _Found:
+    """Findings with the samples that show them.
+
+    One that differs from an earlier sample's by its values alone is the same: a longer name makes no other mistake.
+    """
+
+    def __init__(self) -> None:
+        self._found: dict[Finding, list[str]] = {}
+
+    def add(self, findings: Iterable[Finding], sample: str | None = None) -> None:
+        """Add what one sample shows; None: it does not depend on values."""
+        shown = list(dict.fromkeys(findings))
+        free = [one for one in self._found if one not in shown]
+        for one in shown:
+            known = one if one in self._found else next((other for other in free if _alike(one, other)), one)
+            if known in free:
+                free.remove(known)
+            self._found.setdefault(known, []).extend([sample] if sample else [])
+
+    def all(self) -> Iterable[tuple[Finding, list[str]]]:
+        """Every finding with its samples."""
+        return self._found.items()
+
+
+def _alike(one: Finding, other: Finding) -> bool:
+    return (one.rule, one.file, one.text) == (other.rule, other.file, other.text)
 
 
 def _look(shown: Preview, language: str, public_url: str) -> Findings:
@@ -82,8 +109,6 @@ def _look(shown: Preview, language: str, public_url: str) -> Findings:
     yield from check_elements(shown)
     yield from check_head(shown, language)
     yield from check_links(shown, public_url)
-    if shown.sample.name in (COMPLETE, BARE):  # values choose what is shown, and no colour
-        yield from check_contrast(shown)
 
 
 def _look_at_values(templates: Templates, message: str, language: str) -> Findings:
@@ -119,8 +144,3 @@ def _not_composed(problem: GatepostError) -> Finding:
     return error(
         "not_composed", MESSAGE, N_("The message cannot be made: %(problem)s"), problem=" ".join(str(problem).split())
     )
-
-
-def _sorted(findings: Iterable[Finding]) -> list[Finding]:
-    order: Sequence[Severity] = tuple(Severity)
-    return sorted(findings, key=lambda one: (order.index(one.severity), one.file, one.rule, one.detail))

@@ -1,12 +1,12 @@
 """Rules about a message's page: its elements, its links, its preheader, and how well it can be read."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from urllib.parse import urlsplit
 
 from gatepost.accent import MIN_TEXT_CONTRAST
 from gatepost.errors import N_
-from gatepost.mail.contrast import Faint, faint_texts
+from gatepost.mail.contrast import Faint, Unreadable, faint_texts
 from gatepost.mail.finding import PAGE, TEXT, Findings, error, warning
 from gatepost.mail.page import Element
 from gatepost.mail.preview import Preview
@@ -114,9 +114,12 @@ def check_links(shown: Preview, public_url: str) -> Findings:
             )
 
 
-def check_contrast(shown: Preview) -> Findings:
-    """Each text can be read on its ground, in light and in dark programs."""
-    for found in faint_texts(shown.html):
+def check_contrast(pages: Sequence[str]) -> Findings:
+    """Each text of one message can be read on its ground, in light and in dark programs; each pair of colours once."""
+    told: dict[object, Faint | Unreadable] = {}
+    for found in (found for page in pages for found in faint_texts(page)):
+        told.setdefault((found.scheme, found.ink, found.ground) if isinstance(found, Faint) else found, found)
+    for found in told.values():
         if not isinstance(found, Faint):
             yield warning(
                 "colour",
