@@ -1,5 +1,6 @@
 """Every mail as a mail program shows it: narrow and wide, light and dark, with its style sheets and without."""
 
+import colorsys
 import re
 from collections.abc import Iterator
 
@@ -50,6 +51,17 @@ def stripped(html: str) -> str:
     return left
 
 
+def turned_dark(html: str) -> str:
+    """What programs without regard for our dark colours make of a mail: every colour as dark as it was light."""
+    return re.sub(r"#([0-9a-f]{2})([0-9a-f]{2})([0-9a-f]{2})", _inverted, stripped(html))
+
+
+def _inverted(colour: "re.Match[str]") -> str:
+    hue, lightness, saturation = colorsys.rgb_to_hls(*(int(part, 16) / 255 for part in colour.groups()))
+    inverted = colorsys.hls_to_rgb(hue, 1 - lightness, saturation)
+    return "#" + "".join(f"{round(255 * part):02x}" for part in inverted)
+
+
 def sticking_out(page: Page) -> list[str]:
     """The elements that reach beyond the right edge of the window, and by how much the window can be moved."""
     found: list[str] = page.evaluate(
@@ -79,7 +91,7 @@ def test_no_mail_is_wider_than_its_window(opened: Page, sample: str) -> None:
 
 
 def test_everybody_can_read_every_mail(opened: Page) -> None:
-    """All rules of axe in light, the contrast in dark and where the style sheets are thrown away."""
+    """All rules of axe in light, the contrast in dark, without style sheets and where a program turns colours round."""
     axe = Axe(opened)
     findings = []
     for message, language in EVERY:
@@ -90,6 +102,8 @@ def test_everybody_can_read_every_mail(opened: Page) -> None:
         lines += [f"dark: {line}" for line in axe.findings(rules=CONTRAST)]
         shown(opened, stripped(html), width=NARROW)
         lines += [f"stripped: {line}" for line in axe.findings(rules=CONTRAST)]
+        shown(opened, turned_dark(html), width=NARROW)
+        lines += [f"turned dark: {line}" for line in axe.findings(rules=CONTRAST)]
         findings += [f"{message}.{language}: {line}" for line in lines]
     assert [] == findings
 
