@@ -60,7 +60,7 @@ def test_name_and_language_are_shown_and_saved(pages):
     [
         ("/account/password", "Password changed"),
         ("/account/email", 'on its way to <strong class="address">new@example.com</strong>'),
-        ("/account/delete", "Days until it is erased: 14."),
+        ("/account/delete", "Days until it is erased for good: 14."),
     ],
 )
 def test_the_answer_says_what_happens_next(pages, path, words):
