@@ -3,14 +3,16 @@
 import email
 import email.policy
 import re
+import socket
 import time
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
 from tests.support.service import Service
 
 PASSWORD = "tide tables and a lantern"
-MAIL_WITHIN_S = 20.0
+WITHIN_S = 20.0
 PHONE = "Mozilla/5.0 (iPhone; CPU iPhone OS 19_0 like Mac OS X) AppleWebKit/605.1.15 Version/19.0 Safari/604.1"
 LAPTOP = "Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0"
 _LINK = re.compile(r"http://[\w.:-]+/(\S+?)\?token=[\w.-]+\S*")
@@ -45,11 +47,28 @@ class House:
         """One that limits requests, and has never sent any mail."""
         return self._service("strict", RATE_LIMITS="on")
 
-    def _service(self, name: str, **more: str) -> Service:
+    @property
+    def workshop(self) -> Service:
+        """One whose development mail server misbehaves."""
+        return self._service("workshop")
+
+    @property
+    def cut_off(self) -> Service:
+        """One whose mail server is away, so that mail is delayed for everybody."""
+        if "cut off" not in self._services:
+            nobody = socket.socket()  # taken and not listening, so that nobody else comes to listen there
+            self._ending.callback(nobody.close)
+            nobody.bind(("127.0.0.1", 0))
+            service = self._service("cut off", nobody.getsockname()[1])
+            assert 202 == service.post("/auth/register", email=self.stranger(), password=PASSWORD)[0]
+            _wait_until(lambda: b"notice" in service.get("/gatepost/mail-delay")[2], "mail is not called delayed")
+        return self._services["cut off"]
+
+    def _service(self, name: str, smtp_port: int | None = None, **more: str) -> Service:
         if name not in self._services:
             folder = self._folder / name
             folder.mkdir()
-            service = self._services[name] = Service(folder, **self._settings, **more)
+            service = self._services[name] = Service(folder, smtp_port, **self._settings, **more)
             self._ending.callback(service.close)
             service.start()
             service.wait_until_ready()
@@ -86,14 +105,20 @@ class House:
             address: of the recipient.
             kind: the path it leads to, such as `verify` or `email/undo`.
         """
-        give_up_at = time.monotonic() + MAIL_WITHIN_S
-        while time.monotonic() < give_up_at:
-            for path in sorted((self.everyday.folder / "mailbox").glob("*.eml"), reverse=True):
-                message = email.message_from_bytes(path.read_bytes(), policy=email.policy.default)
-                text = message.get_body(("plain",))
-                if message["To"] and address in message["To"] and text is not None:
-                    for found in _LINK.finditer(text.get_content()):
-                        if found[1] == kind:
-                            return found[0]
-            time.sleep(0.02)  # a file that appears tells nobody
-        raise AssertionError(f"no message with a link to /{kind} came to {address}")
+        found: list[str] = []
+        _wait_until(lambda: bool(found.extend(self._links(address, kind)) or found), f"no /{kind} came to {address}")
+        return found[0]
+
+    def _links(self, address: str, kind: str) -> Iterator[str]:
+        for path in sorted((self.everyday.folder / "mailbox").glob("*.eml"), reverse=True):
+            message = email.message_from_bytes(path.read_bytes(), policy=email.policy.default)
+            text = message.get_body(("plain",))
+            if message["To"] and address in message["To"] and text is not None:
+                yield from (found[0] for found in _LINK.finditer(text.get_content()) if found[1] == kind)
+
+
+def _wait_until(happened: Callable[[], bool], otherwise: str) -> None:
+    give_up_at = time.monotonic() + WITHIN_S
+    while not happened():
+        assert time.monotonic() < give_up_at, otherwise
+        time.sleep(0.02)  # a file that appears tells nobody

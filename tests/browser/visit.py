@@ -43,7 +43,11 @@ class Visit:
         if seen is None:
             expect(heading).not_to_have_text(before)
         else:
-            expect(self.page.locator(seen).first).to_be_visible()
+            self.see(seen)
+
+    def see(self, selector: str) -> None:
+        """Wait until this is on the page."""
+        expect(self.page.locator(selector).first).to_be_visible()
 
     def be(self, address: str) -> None:
         """Have a session of this person in this browser."""

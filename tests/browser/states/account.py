@@ -23,6 +23,14 @@ def _(visit: Visit) -> None:
     visit.open("/account")
 
 
+@states.add("account-others-ended")
+def _(visit: Visit) -> None:
+    address = visit.be_somebody()
+    visit.house.sign_in(address, PHONE)
+    visit.open("/account")
+    visit.send("/account/sessions/end-others", ".notice.good")
+
+
 @states.add("account-stale")
 def _(visit: Visit) -> None:
     visit.be_somebody()

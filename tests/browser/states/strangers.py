@@ -39,6 +39,28 @@ def _(visit: Visit) -> None:
     _sign_up(visit, visit.house.stranger())
 
 
+@states.add("inbox-wrong-address")
+def _(visit: Visit) -> None:
+    _sign_up(visit, visit.house.stranger())
+    visit.page.locator("details summary").click()
+
+
+@states.add("inbox-asked-again")
+def _(visit: Visit) -> None:
+    _sign_up(visit, visit.house.stranger())
+    # Where scripts run its button can be pressed only after a minute.
+    visit.page.locator("form.again").evaluate("form => form.requestSubmit()")
+    visit.see(".notice.good")
+
+
+@states.add("inbox-delayed")
+def _(visit: Visit) -> None:
+    visit.open("/verify/request", visit.house.cut_off)
+    visit.fill(email=visit.house.stranger())
+    visit.send("/verify/request")
+    visit.see(".notice.warn")
+
+
 @states.add("login")
 def _(visit: Visit) -> None:
     visit.open("/login")
