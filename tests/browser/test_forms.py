@@ -7,6 +7,7 @@ from urllib.parse import parse_qs
 import pytest
 from playwright.sync_api import Browser, Page, Request, Route, expect
 
+from gatepost.accounts.password_policy import PasswordPolicy
 from tests.browser.conftest import TIMEOUT_MS, watch
 from tests.browser.house import LAPTOP, PASSWORD, House
 from tests.support.service import Service
@@ -25,6 +26,50 @@ FORMS = {
     "/account/email": [_WHOSE, ("email", "email"), _CURRENT],
     "/account/delete": [_WHOSE, _CURRENT],
 }
+KNOWN = ("Müller-Lüdenscheidt 😀", "harbour.master@localhost")
+TYPED = [
+    *(
+        "localhost localhost",
+        "localhost 12 localhost",
+        "harbour-harbour-1",
+        "master and margarita",
+        "harbour😀😀😀😀😀😀😀😀😀",
+    ),
+    *(
+        "müller müller",
+        "MU\u0308LLER mu\u0308ller",
+        "lüdenscheidt 2026",
+        "Lu\u0308denscheidt!!",
+        "tidewater 1234",
+        "T1dewater T1dewater",
+    ),
+    *(
+        "😀😁😀😁😀😁😀😁😀😁😀😁",
+        "😀😁😂😀😁😂😀😁😂😀😁😂",
+        "ΑΒΓΑΒΓΑΒΓΑΒΓ",
+        "ßßßßßßßßßßßßß",
+        "ssßssßssßssßssß",
+        "123456123456",
+    ),
+    *(
+        "1234567890-=",
+        "zxcvbnm,./asdf",
+        "zyxwvutsrqpon",
+        "aaaabbbbccccdddd",
+        "abcabcabcabca",
+        "abcdeabcdeabcde",
+        "qwer asdf zxcv",
+    ),
+    *(
+        "eleven char",
+        "twelve chars",
+        "e\u0301" * 11,
+        "e\u0301" * 12 + "xyz",
+        "harbour²²²²²²²²",
+        "master₁₂₃ⅧⅧⅧⅧⅧⅧⅧⅧ",
+        "harbour+=<>~$",
+    ),
+]
 OF_THE_FORM = {"Name": "Mira", "Email address": ADDRESS, "Password": PASSWORD}
 
 
@@ -100,8 +145,9 @@ def test_a_wrong_field_costs_nothing_that_was_typed(page: Page, shared: Service)
 
 def test_signing_in_goes_to_the_page_that_was_wanted(page: Page, house: House) -> None:
     """A wrong password is marked to be typed anew; the right one lets the browser go."""
+    address = house.person()
     _open(page, house.everyday, "/login?next=/account/password")
-    page.get_by_label("Email address").fill(house.person())
+    page.get_by_label("Email address").fill(address)
     page.get_by_label("Password").fill("not her password")
     _press(page, "Sign in")
     expect(page.get_by_role("alert")).to_contain_text("Signing in failed")
@@ -110,6 +156,14 @@ def test_signing_in_goes_to_the_page_that_was_wanted(page: Page, house: House) -
     expect(page.get_by_label("Password")).to_have_value(PASSWORD)
     page.keyboard.press("Enter")
     expect(page).to_have_url(f"http://127.0.0.1:{house.everyday.port}/account/password")
+
+    _open(
+        page, house.everyday, "/login?next=/login%23here"
+    )  # a place on the page one is on: it is opened anew all the same
+    page.get_by_label("Email address").fill(address)
+    page.get_by_label("Password").fill(PASSWORD)
+    page.keyboard.press("Enter")
+    expect(page.get_by_label("Password")).to_have_value("")
 
 
 def test_s87_a_form_sent_in_place_proves_itself(page: Page, shared: Service) -> None:
@@ -267,6 +321,25 @@ def test_the_hint_says_how_long_a_password_is(page: Page, shared: Service) -> No
         expect(hint).to_have_text(words)
     expect(page.locator(".note [aria-live=polite]")).to_have_text("")
     assert [] == sent
+
+
+def test_the_hint_says_nothing_that_the_server_denies(page: Page, shared: Service) -> None:
+    """Whatever it calls easy to guess is refused, and it counts characters as the server does."""
+    policy = PasswordPolicy(12, "Tidewater")
+    _open(page, shared, "/register")
+    page.get_by_label("Name").fill(KNOWN[0])
+    page.get_by_label("Email address").fill(KNOWN[1])
+    for typed in TYPED:
+        page.get_by_label("Password").fill(typed)
+        hint = page.locator(".strength").inner_text()
+        problem = policy.problem(typed, KNOWN)
+        code = problem.code if problem else None
+        if hint.startswith("Characters to go"):
+            assert (typed, "too_short") == (typed, code)
+        elif hint.startswith("Easy to guess"):
+            assert (typed, True) == (typed, code in ("too_common", "too_personal"))
+        else:
+            assert (typed, "Long enough.", False) == (typed, hint, code == "too_short")
 
 
 def test_caps_lock_is_told(page: Page, shared: Service) -> None:

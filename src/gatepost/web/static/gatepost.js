@@ -120,7 +120,12 @@
   });
 
   document.addEventListener("htmx:finally:request", ({ detail: { ctx } }) => {
-    if (ctx.inPlace && !ctx.keepIndicators) setBusy(ctx.source, false);
+    if (!ctx.inPlace) return;
+    if (!ctx.keepIndicators) setBusy(ctx.source, false);
+    // Led to a place on this very page: the browser goes there without asking for the page anew.
+    else if (window.location.hash && new URL(ctx.hx.redirect, window.location.href).href === window.location.href) {
+      window.location.reload();
+    }
   });
 
   // Back from the page a form led to, as the browser had kept it.

@@ -10,7 +10,8 @@
   const LONGEST_UNIT = 4; // characters: repeated they are no better than once
   const LEAST_RUN = 3; // keys
   const LEAST_WORD = 4; // characters of a name or an address
-  const LEAST_OF_ONES_OWN = 8; // letters beside them
+  const LEAST_OF_ONES_OWN = 8; // characters beside them
+  const OF_ONES_OWN = /[^\p{Nd}\p{P}\s$+<=>^`|~]/gu; // neither digits nor signs
   const PAUSE_MS = 900; // who listens hears where the typing paused, not each key
   const ROWS = ["`1234567890-=", "qwertyuiop[]\\", "asdfghjkl;'", "zxcvbnm,./", "abcdefghijklmnopqrstuvwxyz", "01234567890"];
   const RUNS = ROWS.flatMap((row) => [row, [...row].reverse().join("")]).join("\n");
@@ -38,14 +39,19 @@
   function isPersonal(text, known) {
     let rest = text;
     for (const word of known.sort((one, other) => other.length - one.length)) rest = rest.replaceAll(word, "\n");
-    return rest !== text && (rest.match(/\p{L}/gu) ?? []).length < LEAST_OF_ONES_OWN;
+    return rest !== text && (rest.match(OF_ONES_OWN) ?? []).length < LEAST_OF_ONES_OWN;
   }
 
-  // The words of the address, without its last label, of the name and of the product: in the form, or known to the page.
+  function withoutLastLabel(address) {
+    const at = address.lastIndexOf("@");
+    return [address.slice(0, Math.max(at, 0)), ...address.slice(at + 1).split(".").slice(0, -1)].join(" ");
+  }
+
+  // The words of the address, of the name and of the product, as far as they stand in the form or are known to the page.
   function knownWords(form) {
     const [name, email, username] = ["name", "email", "username"].map((id) => form.querySelector(`#${id}`)?.value ?? "");
-    const addresses = [email, username].map((address) => address.replace(/\.[^.@]*$/, ""));
-    return pieces([name, ...addresses, words.product].join(" ").normalize("NFC").toLowerCase());
+    const known = [name, withoutLastLabel(email), withoutLastLabel(username), words.product];
+    return pieces(known.join(" ").normalize("NFC").toLowerCase());
   }
 
   function judge(input) {
