@@ -105,9 +105,9 @@ def _long(value: str, leads: bool) -> str:
         return "2001:db8:ffff::/48"
     if value == "new_address":
         return f"g***@{'b' * 62}.{'c' * 61}.{'d' * 60}.com"
-    if leads:
-        return f"https://example.com/{value}/{'long-' * 60}"
     usual = _complete(value, leads)
+    if value in ("when", "until"):  # an instant is always written alike
+        return usual
     if usual.startswith("https://"):
         return f"{usual}/{'long-' * 60}"
     return _LONG_NAME if usual == "Grace Hopper" or value == "name" else f"{usual}{' and more of it' * 4}"
