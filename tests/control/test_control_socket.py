@@ -1,6 +1,7 @@
 """The socket beside the database: what is heard, from whom, how much and for how long."""
 
 import asyncio
+import contextlib
 import os
 import socket
 import tempfile
@@ -149,7 +150,8 @@ def _ask_as_nobody(path: Path) -> None:
         with socket.socket(socket.AF_UNIX) as client:
             client.settimeout(10)
             client.connect(str(path))
-            client.sendall(HOLD.line())
+            with contextlib.suppress(BrokenPipeError):  # the refusal may come, and the end with it, before the line
+                client.sendall(HOLD.line())
             code = 0 if b"own user and root may do this, not uid 65534" in client.recv(1000) else 3
     finally:
         os._exit(code)
