@@ -1,9 +1,11 @@
 """Parts shared by the tests: a database of its own for each, a clock that moves, flows on top of both."""
 
 import shutil
+from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
@@ -16,7 +18,7 @@ from gatepost.events import Event, Events
 from tests.support.clock import MovableClock
 from tests.support.flows import Flows
 from tests.support.gate import SECRET, cheap_gate
-from tests.support.issued_secrets import ISSUED
+from tests.support.issued_secrets import ISSUED, summary
 from tests.support.overheard import overhearing
 from tests.support.postgresql import Server, run_apart, server
 
@@ -39,9 +41,26 @@ def pytest_runtest_logreport(report: pytest.TestReport) -> None:
             ISSUED.keep(f"{name} of {report.nodeid}", text)
 
 
+_COUNTS = pytest.StashKey[Counter[str]]()
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Tell the process that reports what was looked for in this one."""
+    if (output := getattr(session.config, "workeroutput", None)) is not None:
+        output["secrets"] = dict(ISSUED.counts())
+
+
+@pytest.hookimpl(optionalhook=True)  # of pytest-xdist
+def pytest_testnodedown(node: Any) -> None:
+    """Add up what the processes of this run tell."""
+    counts = node.config.stash.setdefault(_COUNTS, Counter())
+    counts.update(getattr(node, "workeroutput", {}).get("secrets", {}))
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Say that secrets were looked for, and how many."""
-    terminalreporter.write_line(ISSUED.summary())
+    counts = terminalreporter.config.stash.get(_COUNTS, Counter()) + ISSUED.counts()
+    terminalreporter.write_line(summary(counts))
 
 
 @pytest.fixture(scope="session")

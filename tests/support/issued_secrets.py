@@ -16,6 +16,7 @@ import os
 import re
 import subprocess
 import tempfile
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -142,11 +143,10 @@ class Issued:
         self._search([str(folder)], self._tokens)
         return self.found
 
-    def summary(self) -> str:
-        """How much was searched, for the end of the run."""
-        count = len(self._noted) + len(self._tokens)
-        unknown = f"; {len(self._orphans)} keys nobody noted" if self._orphans else ""
-        return f"{count} secrets, {len(self.found)} found where none may be{unknown}"
+    def counts(self) -> Counter[str]:
+        """How much was searched; of several processes of one run the counts add up."""
+        noted, tokens = len(self._noted), len(self._tokens)
+        return Counter(secrets=noted + tokens, found=len(self.found), unknown=len(self._orphans))
 
     def _search(self, paths: list[str], tokens: Iterable[str]) -> None:
         kinds = self._kinds | {form: "mailed token" for token in tokens for form in forms_of_token(token)}
@@ -154,6 +154,12 @@ class Issued:
             finding = f"{kinds.get(form, 'secret')} in {place}"
             if finding not in self.found:
                 self.found.append(finding)
+
+
+def summary(counts: Mapping[str, int]) -> str:
+    """What `Issued.counts` says, for the end of the run."""
+    unknown = f"; {counts['unknown']} keys nobody noted" if counts["unknown"] else ""
+    return f"{counts['secrets']} secrets, {counts['found']} found where none may be{unknown}"
 
 
 def search(paths: list[str], forms: Iterable[bytes]) -> Iterator[tuple[str, bytes]]:
