@@ -166,6 +166,7 @@ def load_template(folder: Path, layouts: Layouts, known: Collection[str] | None)
     for file in files:
         if not file.is_file():
             raise TemplateError(f"{file} is missing: every language of a message has {', '.join(_FILES)}.")
+        _check_syntax(file)  # alone, before a layout moves its lines and the inliner its tags
     page = lay_out(layouts.html, html, folder.name)
     template = Template(
         language=folder.name,
@@ -208,6 +209,13 @@ def _compile(environment: SandboxedEnvironment, source: str, file: Path, known: 
         compiled = environment.from_string(source)
         compiled.globals = dict(compiled.globals)  # a ChainMap otherwise, and rendering walks through it every time
         return _File(file, source, compiled, uses, _conditions(parsed))
+    except jinja2.TemplateSyntaxError as error:
+        raise TemplateError(f"{file} does not compile: {error.message} (line {error.lineno}).") from error
+
+
+def _check_syntax(file: Path) -> None:
+    try:
+        _PLAIN.parse(read(file))
     except jinja2.TemplateSyntaxError as error:
         raise TemplateError(f"{file} does not compile: {error.message} (line {error.lineno}).") from error
 
