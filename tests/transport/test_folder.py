@@ -15,6 +15,7 @@ MULTIPART = b"\r\n".join(
     [
         b"To: =?utf-8?q?J=C3=BCrgen?= <ann@example.com>",
         b"Subject: =?utf-8?q?Gr=C3=BC=C3=9Fe?=",
+        b"Message-ID: <7@example.org>",
         b"MIME-Version: 1.0",
         b'Content-Type: multipart/alternative; boundary="b"',
         b"",
@@ -80,7 +81,9 @@ async def test_a_message_is_read_with_its_parts_decoded(folder: Path) -> None:
     assert (parsed.text, parsed.html) == ("Grüße", "<p>Grüße</p>")
     assert dict(parsed.headers)["Subject"] == "Grüße"
     assert parsed.source.encode() == MULTIPART
+    assert parsed.size == len(MULTIPART)
     assert mailbox.list(1)[0].recipient == "Jürgen <ann@example.com>"
+    assert mailbox.list(1)[0].message_id == "<7@example.org>"
 
 
 async def test_a_message_without_parts_is_read(folder: Path) -> None:
@@ -116,6 +119,37 @@ def test_a_mailbox_that_does_not_exist_yet_is_empty(folder: Path) -> None:
     """Before the first message there is no folder, and that is no error."""
     mailbox = Mailbox(folder)
     assert (mailbox.list(10), mailbox.newest_name()) == ((), None)
+
+
+async def test_all_can_be_deleted_and_nothing_else(folder: Path) -> None:
+    """Messages go, from the list as from the disk; a file of another name stays, and so does what a name points to."""
+    await submit(folder, an_envelope().content)
+    mailbox = Mailbox(folder)
+    assert len(mailbox.list(10)) == 1
+    (folder / "notes.txt").write_text("mine")
+    mailbox.delete_all()
+    assert (mailbox.list(10), [path.name for path in files(folder)]) == ((), ["notes.txt"])
+    mailbox.delete_all()
+
+
+async def test_the_stamp_changes_with_every_message(folder: Path) -> None:
+    """When one comes and when one goes, the newest or another; not otherwise."""
+    mailbox = Mailbox(folder)
+    stamps = [mailbox.stamp()]
+    for number in range(2):
+        await submit(folder, an_envelope(number).content)
+        stamps.append(mailbox.stamp())
+    files(folder)[0].unlink()
+    stamps.append(mailbox.stamp())
+    assert (len(set(stamps)), mailbox.stamp()) == (4, stamps[-1])
+
+
+async def test_a_message_is_read_once_for_all_lists(folder: Path) -> None:
+    """The list is asked for several times a second, and what is on the disk never changes."""
+    await submit(folder, an_envelope().content)
+    mailbox = Mailbox(folder)
+    first = mailbox.list(10)
+    assert mailbox.list(10)[0] is first[0]
 
 
 async def test_a_folder_that_cannot_be_written_is_unreachable(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from gatepost.clock import iso
 from gatepost.errors import N_
-from gatepost.outbox.lately import Underway
+from gatepost.outbox.lately import STOPPED, Underway
 from gatepost.outbox.lifecycle import State
 from gatepost.outbox.search import AttemptRow, MessageRow
 from gatepost.transport.reply_table import explain
@@ -115,8 +115,6 @@ def shown(message: MessageRow, tries: tuple[AttemptRow, ...], now_ms: int) -> Sh
         tries: those to be told of, oldest first.
         now_ms: wall time in milliseconds.
     """
-    # What never went out was not decided by a try, though there may have been some before.
-    stopped = message.state in (State.CANCELLED, State.HELD, State.EXPIRED, State.SUPPRESSED)
     due_later = message.due_at is not None and message.due_at > now_ms
     return Shown(
         id=str(message.id),
@@ -126,7 +124,7 @@ def shown(message: MessageRow, tries: tuple[AttemptRow, ...], now_ms: int) -> Sh
         label=LABELS[message.state],
         tone=_TONES.get(message.state, ""),
         again=instant(message.due_at, now_ms) if due_later and message.due_at is not None else None,
-        reason=REASONS.get(message.reason or "", "") if stopped or not tries else "",
+        reason=REASONS.get(message.reason or "", "") if message.state in STOPPED or not tries else "",
         tries=tuple(_told(one, now_ms) for one in tries),
         attempts=message.attempts,
     )

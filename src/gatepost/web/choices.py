@@ -40,7 +40,7 @@ CHOICES = (
     Choice(
         Behaviour.SLOW,
         N_("Is slow"),
-        N_("Answers after 10 seconds. Whoever signs up does not wait for it, and neither do other messages."),
+        N_("Answers after 10 seconds. Nobody who signs up waits for it; later messages to the same domain may."),
         N_("The development mail server takes 10 seconds for every message."),
     ),
     Choice(

@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response, StreamingResponse
 
 from gatepost.errors import NotStarted, TryLater
-from gatepost.outbox.lately import Underway, not_arrived
+from gatepost.outbox.lately import Underway, not_arrived, not_arrived_and_why
 from gatepost.transport.mailbox import Entry, Mailbox
 from gatepost.transport.switch import Behaviour
 from gatepost.web.became import shown_in_list
@@ -120,17 +120,18 @@ def _fits(entry: Entry, wanted: str) -> bool:
 async def _not_arrived(context: WebContext) -> Sequence[Underway] | None:
     """None: the database cannot be read at this moment, and the mails are there all the same."""
     try:
-        return await context.database.read(partial(not_arrived, limit=MAX_NOT_ARRIVED))
+        return await context.database.read(partial(not_arrived_and_why, limit=MAX_NOT_ARRIVED))
     except (NotStarted, TryLater):
         return None
 
 
 async def _stamp(context: WebContext, mailbox: Mailbox) -> str:
     mails = await asyncio.to_thread(mailbox.stamp)
-    underway = [
-        (one.message.id, one.message.state, one.message.due_at, one.last and one.last.claim_number)
-        for one in await _not_arrived(context) or ()
-    ]
+    try:
+        found = await context.database.read(partial(not_arrived, limit=MAX_NOT_ARRIVED))
+    except (NotStarted, TryLater):
+        found = ()
+    underway = [(row.id, row.state, row.due_at, row.attempts) for row in found]
     behaviour = mailbox.switch.behaviour if mailbox.switch else ""
     return hashlib.sha256(repr((mails, underway, behaviour)).encode()).hexdigest()[:16]
 
