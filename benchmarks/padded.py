@@ -10,7 +10,7 @@ from gatepost.parts import build_composer
 from gatepost.settings import Settings
 
 _SENTENCE = "This sentence stands here only to make the message as long as many real ones are.\n"
-_SENTENCES = 34  # in each of the two parts
+_SENTENCES = 22  # in each of the two parts
 
 
 def padded_templates() -> Templates:
