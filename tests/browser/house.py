@@ -68,10 +68,11 @@ class House:
         if name not in self._services:
             folder = self._folder / name
             folder.mkdir()
-            service = self._services[name] = Service(folder, smtp_port, **self._settings, **more)
+            service = Service(folder, smtp_port, **self._settings, **more)
             self._ending.callback(service.close)
             service.start()
             service.wait_until_ready()
+            self._services[name] = service
         return self._services[name]
 
     def stranger(self) -> str:
@@ -105,16 +106,23 @@ class House:
             address: of the recipient.
             kind: the path it leads to, such as `verify` or `email/undo`.
         """
-        found: list[str] = []
+        return self._message(address, kind)[1]
+
+    def message(self, address: str, kind: str) -> str:
+        """The name, in the mailbox, of the newest message to this address with a link of this kind."""
+        return self._message(address, kind)[0]
+
+    def _message(self, address: str, kind: str) -> tuple[str, str]:
+        found: list[tuple[str, str]] = []
         _wait_until(lambda: bool(found.extend(self._links(address, kind)) or found), f"no /{kind} came to {address}")
         return found[0]
 
-    def _links(self, address: str, kind: str) -> Iterator[str]:
+    def _links(self, address: str, kind: str) -> Iterator[tuple[str, str]]:
         for path in sorted((self.everyday.folder / "mailbox").glob("*.eml"), reverse=True):
             message = email.message_from_bytes(path.read_bytes(), policy=email.policy.default)
             text = message.get_body(("plain",))
             if message["To"] and address in message["To"] and text is not None:
-                yield from (found[0] for found in _LINK.finditer(text.get_content()) if found[1] == kind)
+                yield from ((path.name, one[0]) for one in _LINK.finditer(text.get_content()) if one[1] == kind)
 
 
 def _wait_until(happened: Callable[[], bool], otherwise: str) -> None:

@@ -1,9 +1,5 @@
 """What a developer sees: the mailbox, its messages, and the templates."""
 
-import re
-
-from playwright.sync_api import expect
-
 from tests.browser.house import PASSWORD
 from tests.browser.visit import States, Visit
 
@@ -43,12 +39,7 @@ def _(visit: Visit) -> None:
 def _message(visit: Visit, view: str) -> None:
     address = visit.house.stranger()
     visit.house.register(address)
-    visit.house.link(address, "verify")
-    visit.open("/dev/mailbox")
-    there = visit.page.locator('main a[href*="/dev/mailbox/messages/"]').filter(has_text=address).first
-    there.click()
-    expect(visit.page).to_have_url(re.compile("/messages/"))
-    visit.open(f"{visit.page.url.partition('?')[0]}?view={view}")
+    visit.open(f"/dev/mailbox/messages/{visit.house.message(address, 'verify')}?view={view}")
 
 
 @states.add("mail")
