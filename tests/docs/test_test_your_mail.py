@@ -9,6 +9,8 @@ import typing
 from pathlib import Path
 
 from gatepost.testing import AtOnce, Behaviour, Greylist, PerConnection, Policy, Step, SubmissionServer, Throttle
+from gatepost.transport.folder import SLOW_S
+from gatepost.transport.switch import Behaviour as OnThePage
 from tests.docs.pages import ROOT, code_words, fenced, rows, section
 
 PAGE = (ROOT / "docs" / "how-to" / "test-your-mail.md").read_text("utf-8")
@@ -53,3 +55,10 @@ def test_every_argument_has_its_row() -> None:
     assert set(inspect.signature(SubmissionServer).parameters) == named
     for counter in re.findall(r"`(\w+_\w+)`", PAGE.split("It counts")[1].split("\n")[0]):
         assert hasattr(SubmissionServer(), counter)
+
+
+def test_every_behaviour_of_the_development_mail_server_has_its_row() -> None:
+    """The switch of the mailbox page offers these; the table has no other."""
+    tables = rows(section(PAGE, "Let the development mail server misbehave"))
+    assert list(OnThePage) == [code_words(cells[0])[0] for cells in tables]
+    assert f"answers after {SLOW_S:g} s" in PAGE

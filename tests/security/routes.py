@@ -92,6 +92,8 @@ DEVELOPMENT: frozenset[Endpoint] = frozenset(
     {
         ("GET", "/openapi.json"),
         ("GET", "/dev/mailbox/changes"),
+        ("POST", "/dev/mailbox/delete"),
+        ("POST", "/dev/mailbox/server"),
         *(
             (method, path)
             for method in ("GET", "HEAD")
