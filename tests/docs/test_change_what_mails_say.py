@@ -1,6 +1,7 @@
 """docs/how-to/change-what-mails-say.md does what it says: its folder loads, its draft is taken, its values are all."""
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -41,6 +42,19 @@ def test_the_draft_of_the_page_is_taken(templates: Templates) -> None:
     templates.check(draft)
     common = dict.fromkeys(COMMON, "x")
     assert "Order 1042 is on its way" == templates.render("order_shipped", "en", {**common, **draft.values}).subject
+
+
+def test_the_folder_of_the_page_has_no_mistakes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The test that the page proposes passes over the folder that the page proposes."""
+    for name, text in _FILE.findall(PAGE):
+        file = tmp_path / "templates" / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text, "utf-8")
+    monkeypatch.chdir(tmp_path)
+    (code,) = [block for block in fenced(PAGE, "python") if "lint(" in block]
+    names: dict[str, Callable[[], None]] = {}
+    exec(code, names)
+    names["test_our_mails_are_right"]()
 
 
 def test_the_table_of_values_is_complete() -> None:

@@ -106,11 +106,13 @@ def _long(value: str, leads: bool) -> str:
     if value == "new_address":
         return f"g***@{'b' * 62}.{'c' * 61}.{'d' * 60}.com"
     usual = _complete(value, leads)
-    if value in ("when", "until"):  # an instant is always written alike
-        return usual
     if usual.startswith("https://"):
         return f"{usual}/{'long-' * 60}"
-    return _LONG_NAME if usual == "Grace Hopper" or value == "name" else f"{usual}{' and more of it' * 4}"
+    if usual == "Grace Hopper" or value == "name":
+        return _LONG_NAME
+    if usual.startswith("Sample "):
+        return f"{usual} with a good many words"
+    return usual * 4 if usual.isdigit() else usual  # instants and codes are always as long
 
 
 def _hostile(value: str, leads: bool) -> str:
