@@ -8,6 +8,7 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from gatepost.accent import accent_of
+from gatepost.mail.samples import SAMPLES
 from gatepost.mail.templates import Templates
 from tests.support.axe import Axe
 from tests.support.chromium import TIMEOUT_MS, watch
@@ -77,7 +78,7 @@ def sticking_out(page: Page) -> list[str]:
     return found
 
 
-@pytest.mark.parametrize("sample", ["complete", "bare", "long"])
+@pytest.mark.parametrize("sample", SAMPLES)
 def test_no_mail_is_wider_than_its_window(opened: Page, sample: str) -> None:
     """On the smallest phone and on a desk, whoever it is for; and without style sheets too."""
     findings = []
