@@ -155,7 +155,8 @@ def test_asking_again_in_vain_stays_here_too(path, error, status, said, wait):
     answer = asked(site, path, again="registered")
     assert answer.status_code == status
     assert said in words(answer)
-    assert "Check your inbox" in words(answer)
+    subject = {"/verify/request": "Confirm your email address", "/reset/request": "Choose a new password"}[path]
+    assert f"Subject {subject} for Gatepost" in words(answer)
     assert "Asked again" not in words(answer)
     (button,) = [one for one in Tags(answer.text).of("button") if "data-wait-s" in one]
     assert button["data-wait-s"] == wait
