@@ -5,7 +5,7 @@ import re
 import pytest
 from httpx2 import Response
 
-from gatepost.errors import FieldError, InvalidInput, NotSignedIn, RateLimited
+from gatepost.errors import DatabaseBusy, FieldError, InvalidInput, NotSignedIn, RateLimited
 from tests.web.test_account_pages import SENT, THERE, Pages, Tags, session_cookie, to
 from tests.web.test_pages import send
 
@@ -122,11 +122,12 @@ def test_a_browsers_own_form_and_a_program_get_what_they_always_got(pages):
 
 def test_what_a_page_fetches_by_itself_is_answered_as_ever(pages):
     """Nothing was typed that could be lost: a GET of htmx gets the page of the problem, or the page."""
-    client = pages.client()
+    client = pages.client(signed_in=True)
     client.headers.update({**IN_PLACE, "accept": "text/html"})
-    missing = client.get("/gatepost/static/nothing.js")
-    assert (missing.status_code, "hx-retarget" in missing.headers) == (404, False)
-    assert "<main" in client.get("/register").text
+    assert "<main" in client.get("/account").text
+    pages.flows["find_session"].answer = DatabaseBusy("full", 5)
+    away = client.get("/account")
+    assert (away.status_code, "hx-retarget" in away.headers, "<main" in away.text) == (503, False, True)
 
 
 @pytest.mark.parametrize("signed_in", [False, True])

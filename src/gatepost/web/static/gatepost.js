@@ -51,6 +51,8 @@
   }
 
   function focusOn(element, options) {
+    const folded = element.closest("details:not([open])");
+    if (folded) folded.open = true;
     if (!element.matches("input, select, button, a")) element.tabIndex = -1;
     element.focus(options);
   }
@@ -120,12 +122,7 @@
   });
 
   document.addEventListener("htmx:finally:request", ({ detail: { ctx } }) => {
-    if (!ctx.inPlace) return;
-    if (!ctx.keepIndicators) setBusy(ctx.source, false);
-    // Led to a place on this very page: the browser goes there without asking for the page anew.
-    else if (window.location.hash && new URL(ctx.hx.redirect, window.location.href).href === window.location.href) {
-      window.location.reload();
-    }
+    if (ctx.inPlace && !ctx.keepIndicators) setBusy(ctx.source, false);
   });
 
   // Back from the page a form led to, as the browser had kept it.
