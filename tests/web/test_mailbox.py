@@ -74,7 +74,7 @@ async def test_news_are_told_once(tmp_path):
         return await asyncio.to_thread(box.stamp)
 
     stream = changes(look, asyncio.Event(), seen=box.stamp())
-    assert await anext(stream) == b": open\n\n"
+    assert await anext(stream) == b"retry: 1000\n\n"
     waiting = asyncio.ensure_future(anext(stream))
     await asyncio.to_thread(deliver, tmp_path / "mailbox")
     told = await asyncio.wait_for(waiting, 10)
@@ -91,7 +91,7 @@ async def test_the_stream_ends_at_once_when_the_process_stops():
         return "seen"
 
     stream = changes(look, stopping, seen="seen", poll_s=3600)
-    assert await anext(stream) == b": open\n\n"
+    assert await anext(stream) == b"retry: 1000\n\n"
     ending = asyncio.ensure_future(anext(stream, None))
     await looked.wait()
     stopping.set()

@@ -146,7 +146,7 @@ def _add_changes(router: APIRouter, context: WebContext, mailbox: Mailbox) -> No
 
 async def changes(look: Look, stopping: Stopping, seen: str, poll_s: float = POLL_S) -> AsyncIterator[bytes]:
     """Yield server-sent events until `stopping` is set; looks every `poll_s` seconds."""
-    yield b": open\n\n"
+    yield b"retry: 1000\n\n"  # milliseconds: a service that is developed starts again often
     silent_s = 0.0
     while not stopping.is_set():
         now = await look()
