@@ -66,16 +66,20 @@ def test_there_is_none_in_production(folder):
         mailbox_router(site.context)
 
 
-async def test_news_are_told_once(tmp_path):
+@pytest.mark.parametrize("named", [True, False])
+async def test_news_are_told_once(tmp_path, named):
     """The stream says `changed` for what the page has not seen, with an id for a browser that comes back."""
-    box = Mailbox(tmp_path / "mailbox")
+    box, looked = Mailbox(tmp_path / "mailbox"), asyncio.Event()
 
     async def look() -> str:
-        return await asyncio.to_thread(box.stamp)
+        now = await asyncio.to_thread(box.stamp)
+        looked.set()
+        return now
 
-    stream = changes(look, asyncio.Event(), seen=box.stamp())
+    stream = changes(look, asyncio.Event(), seen=box.stamp() if named else "")
     assert await anext(stream) == b"retry: 1000\n\n"
     waiting = asyncio.ensure_future(anext(stream))
+    await looked.wait()
     await asyncio.to_thread(deliver, tmp_path / "mailbox")
     told = await asyncio.wait_for(waiting, 10)
     assert told == f"id: {box.stamp()}\nevent: changed\ndata: {box.stamp()}\n\n".encode()

@@ -145,8 +145,12 @@ def _add_changes(router: APIRouter, context: WebContext, mailbox: Mailbox) -> No
 
 
 async def changes(look: Look, stopping: Stopping, seen: str, poll_s: float = POLL_S) -> AsyncIterator[bytes]:
-    """Yield server-sent events until `stopping` is set; looks every `poll_s` seconds."""
+    """Yield server-sent events until `stopping` is set; looks every `poll_s` seconds.
+
+    Whoever names nothing they have `seen` hears of what comes from now on.
+    """
     yield b"retry: 1000\n\n"  # milliseconds: a service that is developed starts again often
+    seen = seen or await look()
     silent_s = 0.0
     while not stopping.is_set():
         now = await look()
