@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
-from jinja2 import BaseLoader, Environment, TemplateSyntaxError
+from jinja2 import BaseLoader, Environment
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
@@ -111,11 +111,9 @@ class Pages:
 
 def _place_of(error: Exception, folder: Path) -> str | None:
     """File and line of the product's where it happened. What the error says may hold a value of the page: left out."""
-    frames = [(frame.filename, frame.lineno) for frame in traceback.extract_tb(error.__traceback__)]
-    if isinstance(error, TemplateSyntaxError) and error.filename is not None:
-        frames.append((error.filename, error.lineno))
-    places = [(Path(name), line) for name, line in frames if Path(name).is_relative_to(folder)]
-    return f"{places[-1][0].relative_to(folder)}, line {places[-1][1]}" if places else None
+    frames = [(Path(frame.filename), frame.lineno) for frame in traceback.extract_tb(error.__traceback__)]
+    places = [f"{path.relative_to(folder)}, line {line}" for path, line in frames if path.is_relative_to(folder)]
+    return places[-1] if places else None
 
 
 def _environments(context: WebContext, loader: BaseLoader) -> Mapping[str, Environment]:
