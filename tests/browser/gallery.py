@@ -12,6 +12,7 @@ from pathlib import Path
 from playwright.sync_api import BrowserContext, Error, Page, sync_playwright
 
 from tests.browser.house import House
+from tests.browser.readme_pictures import write_all
 from tests.browser.states import account, strangers, workshop
 from tests.browser.visit import Reach, Visit
 from tests.support.chromium import TIMEOUT_MS, chromium, launch
@@ -46,16 +47,24 @@ def reach(name: str, context: BrowserContext, house: House) -> Page:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Write the pictures that were asked for."""
-    options = _parser().parse_args(arguments)
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    if options.folder is None and not options.readme:
+        parser.error("name the FOLDER they are written to")
     path = chromium()
     if path is None:
         sys.stderr.write("pictures: no Chromium on this machine: install it or set CHROMIUM to one\n")
         return 1
-    options.folder.mkdir(parents=True, exist_ok=True)
+    if not options.readme:
+        options.folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
         house = House(Path(folder))
         try:
-            context = launch(playwright, path).new_context(
+            browser = launch(playwright, path)
+            if options.readme:
+                sys.stdout.writelines(f"{written}\n" for written in write_all(browser, house))
+                return 0
+            context = browser.new_context(
                 locale=options.language,
                 color_scheme="dark" if options.dark else "light",
                 viewport={"width": options.width, "height": HEIGHT},
@@ -88,7 +97,8 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="./run pictures", description="Write a picture of every page in every state there is."
     )
-    parser.add_argument("folder", type=Path, help="where they are written; made when it is not there")
+    parser.add_argument("folder", type=Path, nargs="?", help="where they are written; made when it is not there")
+    parser.add_argument("--readme", action="store_true", help="only those of the README, each to its place")
     parser.add_argument("--only", default="", metavar="TEXT", help="only states with this in their name")
     parser.add_argument("--dark", action="store_true", help="as in a dark colour scheme")
     parser.add_argument("--width", type=int, default=1280, metavar="PIXELS", help="of the window; a phone has 390")

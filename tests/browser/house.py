@@ -28,7 +28,11 @@ class House:
 
     def __init__(self, folder: Path, **settings: str) -> None:
         self._folder = folder
-        self._settings = {"PRODUCT_NAME": "Tidewater", **settings}
+        self._settings = {
+            "PRODUCT_NAME": "Tidewater",
+            "SENDER": "Tidewater <hello@tidewater.example>",
+            **settings,
+        }
         self._services: dict[str, Service] = {}
         self._ending = ExitStack()
         self._people = 0
