@@ -298,6 +298,12 @@ def test_a_finding_is_told_once_with_all_its_samples(tmp_path: Path) -> None:
     assert (SAMPLES, "order/en/body.html") == (found.samples, found.place)
 
 
+def test_a_mistake_that_stands_twice_is_told_once(tmp_path: Path) -> None:
+    """With each sample once."""
+    (found,) = linted(tmp_path, page('<a href="{{ public_url }}">https://bank.example</a>' * 2))
+    assert SAMPLES == found.samples
+
+
 def test_samples_that_break_a_rule_by_other_values_are_one_finding(tmp_path: Path) -> None:
     """The sentence has the values of the first; two mistakes of one kind in a sample stay two."""
     link = "<a href='https://acme.example/{}/{{{{ number }}}}'>x</a>"
