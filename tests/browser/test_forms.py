@@ -195,9 +195,10 @@ def test_pressed_twice_it_is_sent_once(page: Page, shared: Service) -> None:
     shared.freeze()
     try:
         button.dblclick()
+        expect(button).to_be_focused()
         page.get_by_label("Password").press("Enter")
         expect(page.locator("form[action='/register']")).to_have_attribute("aria-busy", "true")
-        expect(button).to_have_attribute("aria-busy", "true")
+        expect(button).to_have_attribute("aria-disabled", "true")
     finally:
         shared.thaw()
     expect(page.get_by_role("heading", name="Check your inbox")).to_be_visible()

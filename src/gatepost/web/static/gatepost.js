@@ -9,12 +9,12 @@
 
   const POLLING = "[data-while-visible]";
 
-  // Until the answer is there, and where it leads elsewhere until the other page is. Nothing is disabled: that would
-  // take the focus away.
+  // Until the answer is there, and where it leads elsewhere until the other page is. A button that were really disabled
+  // would lose the focus.
   function setBusy(form, busy) {
-    for (const element of [form, ...form.querySelectorAll("button:not([type=button])")]) {
-      busy ? element.setAttribute("aria-busy", "true") : element.removeAttribute("aria-busy");
-    }
+    const set = (element, name) => (busy ? element.setAttribute(name, "true") : element.removeAttribute(name));
+    set(form, "aria-busy");
+    for (const button of form.querySelectorAll("button:not([type=button])")) set(button, "aria-disabled");
   }
 
   function isSentInPlace(form) {

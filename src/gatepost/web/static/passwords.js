@@ -85,7 +85,8 @@
       pause = setTimeout(() => (heard.textContent = text), PAUSE_MS);
     };
     input.addEventListener("input", show);
-    if (input.value) show();
+    // What the server has just said of it stands there and needs no second voice.
+    if (input.value && input.getAttribute("aria-invalid") !== "true") show();
   }
 
   function addCaps(input, note) {
