@@ -44,7 +44,7 @@ def _link(mail_server: SubmissionServer, subject: str, count: int) -> str:
 def _sign_up(service: Service, mail_server: SubmissionServer) -> str:
     """Register; returns the link of the verification message."""
     assert 202 == service.post("/auth/register", email=ADDRESS, password=PASSWORD, name="Mira")[0]
-    return _link(mail_server, "Confirm", 2)
+    return _link(mail_server, "Verify", 2)
 
 
 def _press(page: Page, link: str, button: str) -> None:
@@ -86,8 +86,8 @@ def test_from_signing_up_to_signing_out(page: Page, service: Service, javascript
     page.get_by_role("button", name="Create account").click()
     service.wait_for_log("message_accepted")
     page.goto(f"{base}/dev/mailbox")
-    page.get_by_role("link", name=re.compile("Confirm")).click()
-    page.frame_locator("iframe").get_by_role("link", name=re.compile("Confirm")).click()
+    page.get_by_role("link", name=re.compile("Verify")).click()
+    page.frame_locator("iframe").get_by_role("link", name=re.compile("Verify")).click()
     page.get_by_role("button", name="Verify my address").click()
     page.get_by_role("link", name="Sign in").click()
 

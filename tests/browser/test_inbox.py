@@ -68,7 +68,7 @@ def test_a_mistyped_address_is_corrected_on_the_page(page: Page, post: Post, jav
     page.locator("input[name=password]").fill(PASSWORD)
     page.get_by_role("button", name="Use this address").click()
     expect(page.locator(".lead")).to_contain_text(right)
-    assert "Confirm" in _wait_for_mail(post, right)
+    assert "Verify" in _wait_for_mail(post, right)
 
 
 def test_one_can_ask_again_after_a_minute(page: Page, post: Post, javascript: bool) -> None:

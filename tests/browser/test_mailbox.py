@@ -53,7 +53,7 @@ def test_scroll_and_focus_survive_new_mail(mailbox: Page, office: Service) -> No
     for number in range(8):
         _sign_up(office, f"crowd{number}@example.com")
     expect(mailbox.locator(".mails li", has_text="to crowd7@")).to_have_count(2)
-    stood_on = mailbox.get_by_role("link", name=re.compile("Confirm.*crowd0@"))
+    stood_on = mailbox.get_by_role("link", name=re.compile("Verify.*crowd0@"))
     stood_on.focus()
     before = stood_on.bounding_box()
     _sign_up(office, "late@example.com")
@@ -149,7 +149,7 @@ def test_a_mail_is_seen_as_a_phone_and_a_night_show_it(mailbox: Page, office: Se
     """Whatever the browser prefers: the frame has the chosen scheme and width, and a link in it opens our page."""
     _sign_up(office, f"looks{dark}@example.com")
     mailbox.emulate_media(color_scheme="light" if dark else "dark")
-    mailbox.get_by_role("link", name=re.compile(f"Confirm.*looks{dark}@")).click()
+    mailbox.get_by_role("link", name=re.compile(f"Verify.*looks{dark}@")).click()
     mailbox.get_by_role("link", name="320 px").click()
     mailbox.get_by_role("link", name="Dark" if dark else "Light").click()
     frame = mailbox.frame_locator("iframe")
@@ -158,6 +158,6 @@ def test_a_mail_is_seen_as_a_phone_and_a_night_show_it(mailbox: Page, office: Se
     box = frame.locator("html").bounding_box()
     assert box is not None
     assert 320 == box["width"]
-    frame.get_by_role("link", name=re.compile("Confirm")).first.click()
+    frame.get_by_role("link", name=re.compile("Verify")).first.click()
     expect(mailbox.get_by_role("heading", name="Verify your address")).to_be_visible()
     mailbox.goto(f"http://127.0.0.1:{office.port}/dev/mailbox")

@@ -26,7 +26,7 @@ def _sign_up(page: Page, service: Service, address: str = ADDRESS) -> None:
 def _mailed_link(mail_server: SubmissionServer) -> str:
     """The link in the verification message, once the server has it and the welcome."""
     mail_server.wait_for_blocking(2)
-    (verification,) = [message for message in mail_server.messages if "Confirm" in message.subject]
+    (verification,) = [message for message in mail_server.messages if "Verify" in message.subject]
     text = email.message_from_bytes(verification.content, policy=email.policy.default).get_body(("plain",))
     assert text is not None
     (link,) = re.findall(r"http://\S+token=\S+", text.get_content())
@@ -46,8 +46,8 @@ def test_from_the_sign_up_page_to_a_verified_address(page: Page, service: Servic
     _no_sideways_scrolling(page)
     service.wait_for_log("message_accepted")
     page.goto(f"http://127.0.0.1:{service.port}/dev/mailbox")
-    page.get_by_role("link", name=re.compile("Confirm")).click()
-    page.frame_locator("iframe").get_by_role("link", name=re.compile("Confirm")).click()
+    page.get_by_role("link", name=re.compile("Verify")).click()
+    page.frame_locator("iframe").get_by_role("link", name=re.compile("Verify")).click()
     expect(page.get_by_role("heading", name="Verify your address")).to_be_visible()
     _no_sideways_scrolling(page)
     # The secret leaves the address bar where scripts run, so that no screenshot and no history shows it.
@@ -95,7 +95,7 @@ def test_new_mail_appears_in_the_mailbox_without_a_reload(browser: Browser, serv
         mailbox.goto(f"http://127.0.0.1:{service.port}/dev/mailbox")
     expect(mailbox.get_by_text("No mail yet")).to_be_visible()
     assert 202 == service.post("/auth/register", email=ADDRESS, password=PASSWORD)[0]
-    expect(mailbox.get_by_role("link", name=re.compile("Confirm"))).to_be_visible()
+    expect(mailbox.get_by_role("link", name=re.compile("Verify"))).to_be_visible()
     expect(mailbox.get_by_role("link", name=re.compile("Welcome"))).to_be_visible()
     context.close()
     assert [] == problems

@@ -84,7 +84,7 @@ def test_a_repeat_is_answered_byte_for_byte(tmp_path: Path, reveal: bool):
     service = Service(folder, reveal_accounts=reveal)
     with service.client() as client:
         first = client.post("/auth/register", json=GOOD, headers=key)
-        verified = client.post("/auth/verify", json={"token": service.token("Confirm", "ada@example.com")})
+        verified = client.post("/auth/verify", json={"token": service.token("Verify", "ada@example.com")})
         second = client.post("/auth/register", json=GOOD, headers=key)
     with Service(folder, reveal_accounts=reveal).client() as client:
         third = client.post("/auth/register", json=GOOD, headers=key)

@@ -44,8 +44,8 @@ def forms(answer: Response) -> list[dict[str, str | None]]:
 @pytest.mark.parametrize(
     ("path", "subjects", "life"),
     [
-        ("/register", ["Confirm your email address for Tide", "You already have an account with Tide"], "24 hours"),
-        ("/verify/request", ["Confirm your email address for Tide"], "24 hours"),
+        ("/register", ["Verify your email address for Tide", "You already have an account with Tide"], "24 hours"),
+        ("/verify/request", ["Verify your email address for Tide"], "24 hours"),
         ("/reset/request", ["Choose a new password for Tide"], "30 minutes"),
     ],
 )
@@ -61,7 +61,7 @@ def test_the_page_says_what_to_look_for(path, subjects, life):
 def test_where_accounts_are_revealed_nobody_is_told_of_a_mail_that_never_comes():
     """A taken address is refused there, and gets no mail."""
     said = words(asked(Site({"product_name": "Tide", "reveal_accounts": True}), "/register"))
-    assert "Confirm your email address for Tide" in said
+    assert "Verify your email address for Tide" in said
     assert "You already have an account" not in said
 
 
@@ -155,7 +155,7 @@ def test_asking_again_in_vain_stays_here_too(path, error, status, said, wait):
     answer = asked(site, path, again="registered")
     assert answer.status_code == status
     assert said in words(answer)
-    subject = {"/verify/request": "Confirm your email address", "/reset/request": "Choose a new password"}[path]
+    subject = {"/verify/request": "Verify your email address", "/reset/request": "Choose a new password"}[path]
     assert f"Subject {subject} for Gatepost" in words(answer)
     assert "Asked again" not in words(answer)
     (button,) = [one for one in Tags(answer.text).of("button") if "data-wait-s" in one]

@@ -62,7 +62,7 @@ def test_the_list_has_every_mail_in_every_language_with_every_sample(ours: TestC
         for language in OURS.languages(name):
             for sample in SAMPLES:
                 assert f'href="/dev/templates/{name}/{language}?sample={sample}"' in page
-    assert "Confirm your email address for Gatepost" in page
+    assert "Verify your email address for Gatepost" in page
     assert "Nothing to correct" in page
     assert "to correct</span>" not in page
 

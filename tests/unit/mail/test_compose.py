@@ -132,7 +132,7 @@ def test_s63_only_the_setting_is_the_sender(sender: str) -> None:
     (author,) = read(composed.content)["From"].addresses
     assert sender == (f"{author.display_name} <{author.addr_spec}>" if author.display_name else author.addr_spec)
     assert composed.return_path == author.addr_spec
-    assert "Confirm your email address for Bücher & Söhne" == read(composed.content)["Subject"]
+    assert "Verify your email address for Bücher & Söhne" == read(composed.content)["Subject"]
 
 
 def test_a_sender_that_is_none_is_refused_at_once() -> None:
