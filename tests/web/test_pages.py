@@ -84,6 +84,27 @@ def test_s12_password_fields_suit_a_password_program():
     assert (inputs["email"]["type"], inputs["email"]["autocomplete"]) == ("email", "username")
 
 
+def test_a_telephones_keyboard_suits_each_field():
+    """An address gets the keys of addresses and no capitals, a name gets them, and the last key says what it does."""
+    inputs = {one["name"]: one for one in Tags(Site().client().get("/register").text).of("input")}
+    wanted = {
+        "name": ("text", None, "words", "next"),
+        "email": ("email", "email", "none", "next"),
+        "password": ("password", None, "none", "done"),
+    }
+    kinds = ("type", "inputmode", "autocapitalize", "enterkeyhint")
+    assert wanted == {name: tuple(inputs[name].get(kind) for kind in kinds) for name in wanted}
+    assert inputs["email"]["spellcheck"] == "false"
+
+
+def test_the_page_names_its_language_and_leads_to_the_others():
+    """The one it is in is plain text, so a reader sees which; each other one is a link in its own words."""
+    text = Site().client().get("/register").text
+    assert '<span lang="en">English</span>' in text
+    links = [(one["hreflang"], one["lang"]) for one in Tags(text).of("a") if "hreflang" in one]
+    assert links == [("zh-CN", "zh-CN")]
+
+
 def test_a_sent_form_registers_and_rings():
     """The form goes through the same flow as the JSON route, and the bell rings after the answer."""
     site = Site()
