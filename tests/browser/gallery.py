@@ -23,22 +23,24 @@ HEIGHT = 800
 
 
 def walk(context: BrowserContext, house: House, only: str = "") -> Iterator[tuple[str, Page]]:
-    """Reach one state after the other, each in a fresh window; yields its name and the window.
+    """Reach one state after the other in one window, each from nothing; yields its name and the window.
 
     Args:
-        context: whose language, width, colours and scripts the windows have.
+        context: whose language, width, colours and scripts the window has.
         house: where.
         only: pass over every state without this in its name.
     """
-    for name in STATES:
+    page = context.new_page()
+    for name, go in STATES.items():
         if only in name:
-            page = reach(name, context, house)
+            context.clear_cookies()
+            go(Visit(page, house))
             yield name, page
-            page.close()
+    page.close()
 
 
 def reach(name: str, context: BrowserContext, house: House) -> Page:
-    """Reach one state in a fresh window."""
+    """Reach one state in a window of its own."""
     context.clear_cookies()
     page = context.new_page()
     STATES[name](Visit(page, house))

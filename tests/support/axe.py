@@ -67,6 +67,10 @@ class Axe:
             for node in violation["nodes"]
         ]
 
+    def close(self) -> None:
+        """Leave the page alone again."""
+        self._session.detach()
+
     def _evaluate(self, context: int, expression: str) -> Any:
         answer = self._session.send(
             "Runtime.evaluate",
