@@ -8,6 +8,7 @@ import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from gatepost.testing import SubmissionServer
+from tests.browser.house import House
 from tests.support.chromium import TIMEOUT_MS, chromium, launch, watch
 from tests.support.service import Service
 
@@ -47,6 +48,26 @@ def page(browser: Browser, javascript: bool, problems: list[str]) -> Iterator[Pa
     context.set_default_timeout(TIMEOUT_MS)
     opened = context.new_page()
     watch(opened, problems)
+    yield opened
+    context.close()
+    assert [] == problems
+
+
+@pytest.fixture(scope="module")
+def forms_house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    """The services and the people of the tests of forms; each service is started when the first test needs it."""
+    opened = House(tmp_path_factory.mktemp("forms"))
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def window(browser: Browser, problems: list[str]) -> Iterator[Page]:
+    """A fresh window that runs scripts, at the width of a phone; what a form may be answered with is no problem."""
+    context = browser.new_context(viewport={"width": 390, "height": 800})
+    context.set_default_timeout(TIMEOUT_MS)
+    opened = context.new_page()
+    watch(opened, problems, statuses=frozenset({401, 403, 413, 422, 429, 502}))
     yield opened
     context.close()
     assert [] == problems
