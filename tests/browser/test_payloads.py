@@ -50,8 +50,9 @@ _SEND = """([action, fields]) => {
 class Watched:
     """A window in which nothing may run, and no part of a page may come from what was typed."""
 
-    def __init__(self, page: Page, base: str) -> None:
+    def __init__(self, page: Page, base: str, *, with_policy: bool) -> None:
         self.page = page
+        self.with_policy = with_policy
         self.base = base
         self.findings: list[str] = []
         self._trying = ""
@@ -122,7 +123,7 @@ def watched(browser: Browser, house: House, request: pytest.FixtureRequest) -> I
     """A fresh window."""
     context = browser.new_context(bypass_csp=request.param)
     context.set_default_timeout(TIMEOUT_MS)
-    window = Watched(context.new_page(), f"http://127.0.0.1:{house.everyday.port}")
+    window = Watched(context.new_page(), f"http://127.0.0.1:{house.everyday.port}", with_policy=not request.param)
     yield window
     context.close()
     assert "" == "\n".join(window.findings)
@@ -209,7 +210,8 @@ def test_the_name_of_an_account_stays_text(watched: Watched, house: House) -> No
         assert status in (200, 422)  # longer than a name may be
         page.goto(f"{watched.base}{path}")
 
-    watched.look("the account", lambda text: show("/account", text), PAYLOADS)
+    # Where the policy holds back what escaping missed there is less to find, and each costs a visit.
+    watched.look("the account", lambda text: show("/account", text), SOME if watched.with_policy else PAYLOADS)
     watched.look("its form", lambda text: show("/account/profile", text), SOME[::2])
 
 
