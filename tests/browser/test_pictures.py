@@ -12,7 +12,7 @@ from tests.browser.readme_pictures import FOLDER, PICTURES, Picture
 from tests.docs.pages import ROOT
 
 MAX_BYTES = 150_000
-# Of 255, over a grid of 24 by 24: other fonts and a count of seconds change less, another layout or colour more.
+# Of 255, over a grid of 24 by 24: other fonts and a count of seconds change less, another layout or scheme more.
 MAX_DIFFERENCE = 6.0
 _DIFFERENCE = """async (pictures) => {
     const grids = [], sizes = [];
