@@ -21,6 +21,7 @@ from tests.support.visible import Visible
 
 # What a text has in every language: the places of values, tags, code, and names that stand in the reader's own files.
 _PLACES = re.compile(r"%\(\w+\)s")
+_SAID_ALIKE = {"%(size)s KB"}
 _TAGS = re.compile(r"<[^>]*>")
 _CODE = re.compile(r"`[^`]*`|\b[A-Z]+_[A-Z_]+\b|\b\d[\d,]*\b")
 
@@ -90,7 +91,7 @@ def test_a_translation_is_no_copy(language):
     for message in written(language):
         text, said = str(message.id), str(message.string)
         if text:
-            assert text != said
+            assert text != said or text in _SAID_ALIKE
             assert ends.get(text[-1], said[-1]) == said[-1], said
 
 
@@ -162,6 +163,7 @@ def test_no_template_holds_words_outside_the_marks():
     )
     for path in sorted((PACKAGE / "web" / "html").glob("*.html")):
         shown = " ".join(Visible(marks.sub("", path.read_text())).words)
+        shown = re.sub(r'[a-z-]+="[^"]*"', "", shown)  # a macro may give an element its attributes
         assert (path.name, []) == (path.name, re.findall(r"[^\W\d_]{2,}", shown))
 
 

@@ -68,7 +68,7 @@ class House:
         email = email or next(self._names)
         registered = client.post("/auth/register", json={"email": email, "password": password})
         assert registered.status_code == 202, registered.text
-        verified = client.post("/auth/verify", json={"token": self.token("onfirm", email)})
+        verified = client.post("/auth/verify", json={"token": self.token("erify", email)})
         assert verified.status_code == 200, verified.text
         client.cookies.clear()
         return email

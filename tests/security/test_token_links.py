@@ -42,7 +42,7 @@ def test_s40_opening_a_mailed_link_changes_nothing(
     if purpose is Purpose.VERIFICATION:
         new = "scanned@example.com"
         client.post("/auth/register", json={"email": new, "password": PASSWORD})
-        token = house.token("onfirm", new)
+        token = house.token("erify", new)
     else:
         client.post("/auth/password/reset/request", json={"email": person.email})
         token = house.token("assword", person.email)

@@ -82,7 +82,7 @@ def of_registration(somebody: Somebody) -> Iterator[tuple[Heard, type[Event]]]:
     heard = somebody.ask("/auth/register", email=f"x.{somebody.email}", password=PASSWORD)
     yield heard, events.RegistrationReceived
     yield somebody.ask("/auth/verify/request", email=f"x.{somebody.email}"), events.VerificationRequested
-    token = somebody.house.token("onfirm", f"x.{somebody.email}")
+    token = somebody.house.token("erify", f"x.{somebody.email}")
     yield somebody.ask("/auth/verify", token=token), events.AddressVerified
     yield somebody.ask("/auth/verify", token=token), events.TokenRefused
 

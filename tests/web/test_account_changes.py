@@ -226,7 +226,7 @@ def test_the_whole_way_of_a_new_address(tmp_path: Path):
     service = Service(tmp_path)
     with service.client() as visitor:
         visitor.post("/auth/register", json={"email": "ada@example.com", "password": PASSWORD, "name": "Ada"})
-        visitor.post("/auth/verify", json={"token": service.token("onfirm", "ada@example.com")})
+        visitor.post("/auth/verify", json={"token": service.token("erify", "ada@example.com")})
 
         def sign_in(email: str, password: str) -> dict[str, str]:
             answer = visitor.post("/auth/login", json={"email": email, "password": password})

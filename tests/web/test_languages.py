@@ -281,7 +281,7 @@ def test_a_page_is_in_the_language_of_the_browser():
     answer = Site().client().get("/register", headers=CHINESE)
     assert Tags(answer.text).of("html") == [{"lang": "zh-CN"}]
     assert (answer.headers["content-language"], answer.headers["vary"]) == ("zh-CN", "Accept-Language")
-    assert "<h1>注册</h1>" in answer.text
+    assert "<h1>创建您的账号</h1>" in answer.text
 
 
 def test_every_page_that_can_be_opened_leads_to_its_other_language():
@@ -317,10 +317,10 @@ def test_a_language_that_was_asked_for_goes_along():
     """Links and forms keep it; a language the browser prefers needs no keeping."""
     client = Site().client()
     asked = Tags(client.get("/register?locale=zh-CN").text)
-    assert "/reset?locale=zh-CN" in {one["href"] for one in asked.of("a")}
+    assert "/login?locale=zh-CN" in {one["href"] for one in asked.of("a")}
     assert {"type": "hidden", "name": "locale", "value": "zh-CN"} in asked.of("input")
     preferred = Tags(client.get("/register", headers=CHINESE).text)
-    assert "/reset" in {one["href"] for one in preferred.of("a")}
+    assert "/login" in {one["href"] for one in preferred.of("a")}
     assert [one for one in preferred.of("input") if one["name"] == "locale"] == []
 
 

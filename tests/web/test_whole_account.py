@@ -27,7 +27,7 @@ def client(service: Service) -> Iterator[TestClient]:
     with service.client() as running:
         running.follow_redirects = False
         running.post("/auth/register", json={"email": ADDRESS, "password": PASSWORD, "name": "Ada"})
-        assert running.post("/auth/verify", json={"token": service.token("onfirm", ADDRESS)}).status_code == 200
+        assert running.post("/auth/verify", json={"token": service.token("erify", ADDRESS)}).status_code == 200
         yield running
 
 
