@@ -19,17 +19,21 @@ GRACE_S = 2.0
 WITHIN_S = GRACE_S + 2
 
 
-def test_in_development_it_prints_the_three_pages(tmp_path: Path) -> None:
-    """Once the port listens: sign-up page, mailbox page, API docs, and each of them answers."""
+PAGES = ("/register", "/dev/mailbox", "/dev/templates", "/docs")
+
+
+def test_in_development_it_prints_its_pages(tmp_path: Path) -> None:
+    """Once the port listens: sign-up page, mailbox, templates, API docs, and each of them answers."""
     with running(tmp_path) as service:
         lines = service.ready()
         base = f"http://127.0.0.1:{service.port}"
         assert lines == [
-            f"Sign-up page  {base}/register",
-            f"Mailbox page  {base}/dev/mailbox",
-            f"API docs      {base}/docs",
+            f"Sign-up page    {base}/register",
+            f"Mailbox page    {base}/dev/mailbox",
+            f"Mail templates  {base}/dev/templates",
+            f"API docs        {base}/docs",
         ]
-        assert [service.answer(path)[0] for path in ("/register", "/dev/mailbox", "/docs")] == [200, 200, 200]
+        assert [service.answer(path)[0] for path in PAGES] == [200] * 4
         service.stop()
         assert service.wait() == 0
 
@@ -37,7 +41,7 @@ def test_in_development_it_prints_the_three_pages(tmp_path: Path) -> None:
 def test_with_a_server_of_its_own_it_prints_no_mailbox_page(tmp_path: Path) -> None:
     """The development mailbox is there only without SMTP_URL."""
     with running(tmp_path, SMTP_URL=f"smtp://127.0.0.1:{free_port()}") as service:
-        assert [line.split("  ")[0] for line in service.ready()] == ["Sign-up page", "API docs"]
+        assert [line.split("  ")[0] for line in service.ready()] == ["Sign-up page", "Mail templates", "API docs"]
 
 
 def test_in_production_it_prints_one_line(tmp_path: Path) -> None:
