@@ -1,9 +1,12 @@
 """What the mailbox page reads of the outbox: what has not arrived, and the story of one message."""
 
+from sqlalchemy import update
+
 from gatepost.database.connection import Database
 from gatepost.outbox.lately import not_arrived, not_arrived_and_why, story_of
 from gatepost.outbox.lifecycle import State
 from gatepost.outbox.settle import Try, Verdict, mark_committing, settle
+from gatepost.outbox.tables import messages
 from tests.support.outbox import NOW_MS, claim_as, draft, enqueue_all, next_millisecond, value_of
 
 
@@ -50,3 +53,13 @@ async def test_a_message_is_found_by_its_message_id(database: Database) -> None:
     assert found is not None
     assert (row_id, ["accepted"]) == (found.message.id, [one.outcome for one in found.attempts])
     assert None is await database.read(lambda connection: story_of(connection, "<nobody@example.com>"))
+
+
+async def test_what_was_stopped_is_told_without_its_tries(database: Database) -> None:
+    """Its reason says it all: the try before that decided nothing."""
+    await enqueue_all(database, draft())
+    await _settle(database, State.DEFERRED, "transient", NOW_MS + 60_000)
+    stopped = update(messages).values(state="cancelled", reason="superseded", due_at=None)
+    await database.write(lambda tx: tx.execute(stopped) and None)
+    found = await database.read(lambda connection: not_arrived_and_why(connection, 10))
+    assert [("cancelled", None)] == [(one.message.state, one.last) for one in found]
