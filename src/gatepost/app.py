@@ -180,7 +180,7 @@ class Gatepost:
         return router
 
     def operations_router(self) -> APIRouter:
-        """What operators and developers need: /mail, the probes, and in development the mailbox and the mail templates."""
+        """What operators and developers need: /mail, the probes, in development also the mailbox and the templates."""
         router = APIRouter()
         router.include_router(messages_router(self._context))
         router.include_router(account_operators_router(self._context))

@@ -140,7 +140,12 @@ def where(settings: Settings) -> list[str]:
     if settings.environment == "production":
         address = f"http://{in_url(settings.host)}:{settings.port}"
         return [f"Gatepost {VERSION} listens on {address} for {settings.public_url}"]
-    pages = [("Sign-up page", "/register"), ("Mailbox page", "/dev/mailbox"), ("Mail templates", "/dev/templates"), ("API docs", "/docs")]
+    pages = [
+        ("Sign-up page", "/register"),
+        ("Mailbox page", "/dev/mailbox"),
+        ("Mail templates", "/dev/templates"),
+        ("API docs", "/docs"),
+    ]
     if settings.smtp_url:
         pages.pop(1)
     return [f"{name:16}{settings.public_url}{path}" for name, path in pages]

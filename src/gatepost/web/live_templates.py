@@ -1,4 +1,4 @@
-"""A product's templates as its folder holds them at this moment, for whoever writes them. Mail goes out as read before."""
+"""A product's templates as its folder holds them now, for whoever writes them. Mail goes out as read at the start."""
 
 import hashlib
 import threading
