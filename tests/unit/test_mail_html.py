@@ -13,8 +13,8 @@ QUESTION = """<html><head><style>
 def test_what_a_mail_asks_about_the_scheme_is_answered(scheme: str, true: str, false: str) -> None:
     """Its questions become conditions that always hold or never do, and its ground follows."""
     html = framed(QUESTION, scheme)
-    assert f"@media (min-width: 0) {{ {true} {{}} }}" in html
-    assert f"@media (max-width: 0) {{ {false} {{}} }}" in html
+    assert f"@media (min-width: 0px) {{ {true} {{}} }}" in html
+    assert f"@media (max-width: 0px) {{ {false} {{}} }}" in html
     assert "prefers-color-scheme" not in html.lower()
     assert f":root {{ color-scheme: only {scheme} !important }}</style></head>" in html
 

@@ -255,7 +255,7 @@ def test_no_page_is_forgotten():
         "mailbox",
         "mail",
         *("page", "parts", "words"),  # every page has them
-        *("mail_delay", "problem_in_place", "templates", "template", "template_parts"),
+        *("mail_delay", "problem_in_place", "templates", "template", "template_parts", "mail_parts"),
     }
     assert used == TEMPLATES
 

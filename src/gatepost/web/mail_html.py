@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from html.parser import HTMLParser
 from typing import Literal
 
+from gatepost.mail.schemes import in_scheme
+
 # The mail's own styles and pictures in data: addresses; no script, no form, nothing from anywhere else.
 MAIL_CSP = (
     "default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'self'; base-uri 'none'; "
@@ -19,7 +21,6 @@ Scheme = Literal["light", "dark"]
 
 _HEAD = re.compile(r"<head[^>]*>", re.IGNORECASE)
 _END_OF_HEAD = re.compile(r"</head\s*>", re.IGNORECASE)
-_ASKS_FOR_SCHEME = re.compile(r"\(\s*prefers-color-scheme\s*:\s*(light|dark)\s*\)", re.IGNORECASE)
 _ADDRESS = re.compile(r"https?://[^\s<>\"']+")
 _MAY_BE_OPENED = ("https://", "http://", "mailto:")
 
@@ -29,9 +30,7 @@ def framed(html: str, scheme: Scheme) -> str:
 
     Browsers disagree about which scheme a frame has, so what the mail asks is answered here.
     """
-    answered = _ASKS_FOR_SCHEME.sub(
-        lambda asked: "(min-width: 0)" if asked[1].lower() == scheme else "(max-width: 0)", html
-    )
+    answered = in_scheme(html, scheme)
     base = '<base target="_top">'
     forced = f"<style>:root {{ color-scheme: only {scheme} !important }}</style>"
     if _HEAD.search(answered) and _END_OF_HEAD.search(answered):

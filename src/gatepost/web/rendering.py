@@ -25,7 +25,7 @@ STATIC_PATH = "/gatepost/static"
 OWN_FILES = {
     **{name: name for name in ("tokens.css", "gatepost.css", "workshop.css", "icon.svg")},
     **{name: name for name in ("gatepost.js", "passwords.js", "landing.js", "mailbox.js", "docs.js")},
-    **{name: f"vendor/htmx/{name}" for name in ("htmx.min.js", "hx-sse.min.js")},
+    "htmx.min.js": "vendor/htmx/htmx.min.js",
 }
 # What else makes a page the one it is; the links to its other languages take it along.
 _SAME_PAGE = ("token", "view", "next", "q", "width", "scheme", "sample")
