@@ -49,7 +49,7 @@ def test_from_the_sign_up_page_to_a_verified_address_in_chinese(
     """Every page on the way is Chinese, and so is the mail, without anybody having chosen a language."""
     page = chinese_page
     page.goto(f"http://127.0.0.1:{service.port}/register")
-    expect(page.get_by_role("heading", name="注册")).to_be_visible()
+    expect(page.get_by_role("heading", name="创建您的账号")).to_be_visible()
     _is_chinese_and_fits(page)
     _sign_up_in_chinese(page)
     _is_chinese_and_fits(page)
