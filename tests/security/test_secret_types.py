@@ -52,6 +52,9 @@ BODIES = {"text", "html", "content", "source"}
 NO_BODIES = {
     "Address",
     "FieldError",
+    "Faint",
+    "Finding",
+    "Instant",
     "Layouts",
     "Reply",
     "Response",

@@ -125,7 +125,7 @@ def test_files_beside_the_templates_are_served(tmp_path: Path) -> None:
 )
 def test_a_file_that_cannot_be_served_is_told(tmp_path: Path, name: str, size: int, said: str) -> None:
     """At the start, with the way out."""
-    (tmp_path / name).write_bytes(b"x" * size)
+    (tmp_path / name).write_bytes(bytes(size))
     assert said == wrong(tmp_path, login="")
 
 

@@ -33,10 +33,10 @@ class Element:
 
 @dataclass(frozen=True)
 class Link:
-    """Where a link leads, and what it says."""
+    """Where a link leads, and what it says; both may hold a token."""
 
-    address: str
-    text: str
+    address: str = field(repr=False)
+    text: str = field(repr=False)
 
 
 class Page(HTMLParser):

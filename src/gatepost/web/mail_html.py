@@ -5,7 +5,7 @@ Pure. Nothing here makes foreign HTML safe; the policy does, and the frame's san
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from typing import Literal
 
@@ -50,8 +50,8 @@ class Link:
         in_text: whether the text part has it.
     """
 
-    address: str
-    words: str
+    address: str = field(repr=False)  # the token is in it
+    words: str = field(repr=False)
     in_html: bool
     in_text: bool
 
