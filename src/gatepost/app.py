@@ -59,13 +59,13 @@ from gatepost.web.flows import AccountFlows
 from gatepost.web.front import front_router
 from gatepost.web.health import health_router
 from gatepost.web.hosts import install_service_handlers
-from gatepost.web.mailbox import mailbox_router
 from gatepost.web.messages import messages_router
 from gatepost.web.own_pages import own_pages
 from gatepost.web.pages import pages_router
 from gatepost.web.sign_in import sign_in_router
 from gatepost.web.signed_in import current_account, verified_account
-from gatepost.web.templates import templates_router
+from gatepost.web.workshop.mailbox import mailbox_router
+from gatepost.web.workshop.templates import templates_router
 
 T = TypeVar("T")
 

@@ -1,6 +1,6 @@
 """docs/reference/mail-rules.md against the linter."""
 
-from gatepost.mail.rules_message import CLIPPED_BYTES, LARGE_BYTES, MAX_SUBJECT_CHARACTERS
+from gatepost.mail.linter.rules_message import CLIPPED_BYTES, LARGE_BYTES, MAX_SUBJECT_CHARACTERS
 from gatepost.mail.samples import SAMPLES
 from tests.docs.pages import REFERENCE, code_words, rows, section
 from tests.docs.source import argument, calls

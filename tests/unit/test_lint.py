@@ -7,10 +7,10 @@ import pytest
 
 from gatepost.errors import TemplateUnknown
 from gatepost.mail.compose import Composer
-from gatepost.mail.finding import Finding, Severity
-from gatepost.mail.lint import lint, lint_one
+from gatepost.mail.linter.finding import Finding, Severity
+from gatepost.mail.linter.lint import lint, lint_one
+from gatepost.mail.linter.rules_message import CLIPPED_BYTES, LARGE_BYTES, check_header, check_size
 from gatepost.mail.preview import Preview, preview, read_back
-from gatepost.mail.rules_message import CLIPPED_BYTES, LARGE_BYTES, check_header, check_size
 from gatepost.mail.samples import SAMPLES
 from gatepost.mail.templates import Templates
 from tests.docs.source import argument, calls

@@ -2,7 +2,7 @@
 
 import pytest
 
-from gatepost.web.mail_html import MAX_LINKS, Link, framed, links_of
+from gatepost.web.workshop.mail_html import MAX_LINKS, Link, framed, links_of
 
 QUESTION = """<html><head><style>
 @media (prefers-color-scheme: dark) { b {} } @media (Prefers-Color-Scheme:light) { i {} }

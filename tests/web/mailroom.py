@@ -15,7 +15,7 @@ from gatepost.outbox.tables import attempts, messages
 from gatepost.transport.folder import FolderTransport, Mailbox
 from gatepost.transport.switch import Switch
 from gatepost.transport.transport import Envelope, Progress
-from gatepost.web.mailbox import mailbox_router
+from gatepost.web.workshop.mailbox import mailbox_router
 from tests.web.site import Site, TablesInMemory
 
 NOW_MS = 1_790_000_000_000

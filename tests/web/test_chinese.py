@@ -25,12 +25,12 @@ from gatepost.errors import (
 from gatepost.settings import Settings
 from gatepost.transport.folder import Mailbox
 from gatepost.web.catalogue import translate
-from gatepost.web.mailbox import mailbox_router
 from gatepost.web.problems import PROBLEMS, refused
 from gatepost.web.rendering import Pages
 from gatepost.web.route import route_class_for
-from gatepost.web.templates import templates_router
 from gatepost.web.validation import _KINDS
+from gatepost.web.workshop.mailbox import mailbox_router
+from gatepost.web.workshop.templates import templates_router
 from tests.support.visible import Visible
 from tests.web.site import Site
 from tests.web.test_account_pages import HERE, MIRA, THERE

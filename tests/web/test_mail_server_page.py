@@ -10,8 +10,8 @@ from gatepost.errors import NotStarted
 from gatepost.outbox.lifecycle import State
 from gatepost.transport.folder import Mailbox
 from gatepost.transport.switch import Behaviour
-from gatepost.web.became import LABELS, REASONS
-from gatepost.web.choices import CHOICES
+from gatepost.web.workshop.became import LABELS, REASONS
+from gatepost.web.workshop.choices import CHOICES
 from tests.docs.pages import REFERENCE, code_words, rows, section
 from tests.web.mailroom import browser, browser_of, deliver, message, name_in, post, tried, with_rows
 

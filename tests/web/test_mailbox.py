@@ -12,7 +12,7 @@ from gatepost.outbox.lifecycle import State
 from gatepost.outbox.tables import messages
 from gatepost.transport.folder import Mailbox
 from gatepost.transport.switch import Behaviour
-from gatepost.web.mailbox import changes, mailbox_router
+from gatepost.web.workshop.mailbox import changes, mailbox_router
 from tests.web.mailroom import MAIL, browser, deliver, message, name_in, post, site_with, with_rows
 from tests.web.site import PRODUCTION, Site
 

@@ -11,7 +11,7 @@ from gatepost.mail.samples import SAMPLES
 from gatepost.mail.templates import PACKAGED, Templates
 from gatepost.parts import build_composer
 from gatepost.transport.mailbox import Mailbox
-from gatepost.web.templates import templates_router
+from gatepost.web.workshop.templates import templates_router
 from tests.web.site import PRODUCTION, SECURITY_HEADERS, Site
 
 FILES = {

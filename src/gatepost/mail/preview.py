@@ -7,7 +7,7 @@ from email import message_from_bytes, policy
 from email.message import EmailMessage
 
 from gatepost.mail.compose import Composer
-from gatepost.mail.page import Page
+from gatepost.mail.linter.page import Page
 from gatepost.mail.samples import Sample, sample
 from gatepost.mail.templates import Templates
 

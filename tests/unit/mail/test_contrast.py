@@ -2,9 +2,9 @@
 
 import pytest
 
-from gatepost.mail.colours import Colour, colours_in, read_colour, readability
-from gatepost.mail.contrast import Faint, Unreadable, faint_texts
-from gatepost.mail.page import Page
+from gatepost.mail.linter.colours import Colour, colours_in, read_colour, readability
+from gatepost.mail.linter.contrast import Faint, Unreadable, faint_texts
+from gatepost.mail.linter.page import Page
 
 DARK = "@media (prefers-color-scheme: dark)"
 

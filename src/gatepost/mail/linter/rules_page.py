@@ -6,9 +6,9 @@ from urllib.parse import urlsplit
 
 from gatepost.accent import MIN_TEXT_CONTRAST
 from gatepost.errors import N_
-from gatepost.mail.contrast import Faint, Unreadable, faint_texts
-from gatepost.mail.finding import PAGE, TEXT, Findings, error, warning
-from gatepost.mail.page import Element
+from gatepost.mail.linter.contrast import Faint, Unreadable, faint_texts
+from gatepost.mail.linter.finding import PAGE, TEXT, Findings, error, warning
+from gatepost.mail.linter.page import Element
 from gatepost.mail.preview import Preview
 from gatepost.mail.samples import MARK
 

@@ -13,19 +13,19 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
 from gatepost.errors import N_
-from gatepost.mail.finding import Finding, Severity
+from gatepost.mail.linter.finding import Finding, Severity
 from gatepost.mail.preview import Preview
 from gatepost.mail.samples import SAMPLES
 from gatepost.web.catalogue import translate
 from gatepost.web.context import WebContext
 from gatepost.web.languages import language_of
-from gatepost.web.live_templates import LiveTemplates, Reading
-from gatepost.web.mail_html import MAIL_CSP, Scheme, framed
-from gatepost.web.mailbox import only_this_machine
 from gatepost.web.page_kit import PageKit
 from gatepost.web.problems import refused
 from gatepost.web.route import route_class_for
 from gatepost.web.static_files import static_router
+from gatepost.web.workshop.live_templates import LiveTemplates, Reading
+from gatepost.web.workshop.mail_html import MAIL_CSP, Scheme, framed
+from gatepost.web.workshop.mailbox import only_this_machine
 
 PAGE = "/dev/templates"
 _SHOW = ["GET", "HEAD"]

@@ -11,11 +11,11 @@ from starlette.responses import HTMLResponse, Response
 from gatepost.errors import N_, NotStarted, TryLater
 from gatepost.outbox.lately import story_of
 from gatepost.transport.mailbox import Mailbox, Parsed
-from gatepost.web.became import Shown, shown
 from gatepost.web.context import WebContext
-from gatepost.web.mail_html import MAIL_CSP, Scheme, framed, links_of
 from gatepost.web.page_kit import PageKit
 from gatepost.web.problems import refused
+from gatepost.web.workshop.became import Shown, shown
+from gatepost.web.workshop.mail_html import MAIL_CSP, Scheme, framed, links_of
 
 # Gmail shows no more of a message than this, and a link "View entire message" in place of the rest.
 GMAIL_CLIP_BYTES = 102 * 1024

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from gatepost.errors import GatepostError, TemplateError
 from gatepost.mail.compose import Composer
-from gatepost.mail.finding import Finding
-from gatepost.mail.lint import lint_one
+from gatepost.mail.linter.finding import Finding
+from gatepost.mail.linter.lint import lint_one
 from gatepost.mail.preview import Preview, preview
 from gatepost.mail.samples import COMPLETE
 from gatepost.mail.templates import Templates

@@ -9,9 +9,8 @@ from dataclasses import replace
 
 from gatepost.errors import N_, GatepostError
 from gatepost.mail.compose import Composer
-from gatepost.mail.finding import MESSAGE, Finding, Findings, Severity, error, warning
-from gatepost.mail.preview import Preview, preview
-from gatepost.mail.rules_message import (
+from gatepost.mail.linter.finding import MESSAGE, Finding, Findings, Severity, error, warning
+from gatepost.mail.linter.rules_message import (
     check_gaps,
     check_header,
     check_leftovers,
@@ -19,7 +18,8 @@ from gatepost.mail.rules_message import (
     check_subject,
     check_text,
 )
-from gatepost.mail.rules_page import check_contrast, check_elements, check_head, check_links
+from gatepost.mail.linter.rules_page import check_contrast, check_elements, check_head, check_links
+from gatepost.mail.preview import Preview, preview
 from gatepost.mail.samples import BARE, COMPLETE, SAMPLES
 from gatepost.mail.template import COMMON, LINK
 from gatepost.mail.templates import Templates

@@ -4,8 +4,8 @@ import re
 from collections.abc import Iterable
 
 from gatepost.errors import N_
-from gatepost.mail.finding import MESSAGE, PAGE, SUBJECT, TEXT, Findings, error, warning
 from gatepost.mail.headers import FOLD_AT
+from gatepost.mail.linter.finding import MESSAGE, PAGE, SUBJECT, TEXT, Findings, error, warning
 from gatepost.mail.preview import Preview
 from gatepost.mail.samples import HOSTILE
 

@@ -17,17 +17,17 @@ from gatepost.errors import NotStarted, TryLater
 from gatepost.outbox.lately import Underway, not_arrived, not_arrived_and_why
 from gatepost.transport.mailbox import Entry, Mailbox
 from gatepost.transport.switch import Behaviour
-from gatepost.web.became import shown_in_list
-from gatepost.web.choices import CHOICES
 from gatepost.web.context import Stopping, WebContext
 from gatepost.web.languages import asked_language
-from gatepost.web.mail_pages import add_mail_pages
 from gatepost.web.page_kit import SHOWN, PageKit
 from gatepost.web.problems import refused
 from gatepost.web.rendering import query_text
 from gatepost.web.route import route_class_for
 from gatepost.web.security import host_name, is_loopback_name, peer
 from gatepost.web.static_files import static_router
+from gatepost.web.workshop.became import shown_in_list
+from gatepost.web.workshop.choices import CHOICES
+from gatepost.web.workshop.mail_pages import add_mail_pages
 
 PAGE = "/dev/mailbox"
 MAX_SEARCHED = 2000

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from gatepost.accent import MIN_TEXT_CONTRAST
-from gatepost.mail.colours import WHITE, Colour, colours_in, read_colour, readability
-from gatepost.mail.page import Element, Page
+from gatepost.mail.linter.colours import WHITE, Colour, colours_in, read_colour, readability
+from gatepost.mail.linter.page import Element, Page
 from gatepost.mail.schemes import SCHEMES, has_two_looks, styled, supports_dark
 
 # What a program draws on where the page says nothing: paper, text, link.
