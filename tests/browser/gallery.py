@@ -22,17 +22,20 @@ STATES: dict[str, Reach] = {**dict(strangers.states), **dict(account.states), **
 HEIGHT = 800
 
 
-def walk(context: BrowserContext, house: House, only: str = "") -> Iterator[tuple[str, Page]]:
+def walk(
+    context: BrowserContext, house: House, only: str = "", but: tuple[str, ...] = ()
+) -> Iterator[tuple[str, Page]]:
     """Reach one state after the other in one window, each from nothing; yields its name and the window.
 
     Args:
         context: whose language, width, colours and scripts the window has.
         house: where.
         only: pass over every state without this in its name.
+        but: pass over every state whose name begins with one of these.
     """
     page = context.new_page()
     for name, go in STATES.items():
-        if only in name:
+        if only in name and not name.startswith(but):
             context.clear_cookies()
             go(Visit(page, house))
             yield name, page
