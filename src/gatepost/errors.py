@@ -22,6 +22,10 @@ GatepostError
 ├── NoSuchSession           the account has no session with this id (HTTP 404)
 ├── NoSuchAccount           there is no account with this id (HTTP 404)
 ├── NoSuchMessage           there is no message with this id (HTTP 404)
+├── NoSuchSuppression       there is no suppression with this id (HTTP 404)
+├── FeedbackError           what came back is not taken
+│   ├── NotProven           it does not prove where it comes from (HTTP 401)
+│   └── FeedbackUnreadable  it is not what its source documents (HTTP 400)
 ├── ActionRefused           what an operator wants does not fit what became of the message (HTTP 409)
 │   └── MessageInFlight     a worker has it at this moment: look again shortly (HTTP 409)
 ├── EnqueueRefused          a draft cannot be promised in this transaction: wrong session, database or schema
@@ -180,6 +184,22 @@ class NoSuchAccount(GatepostError):
 
 class NoSuchMessage(GatepostError):
     """There is no message with this id."""
+
+
+class NoSuchSuppression(GatepostError):
+    """There is no suppression with this id."""
+
+
+class FeedbackError(GatepostError):
+    """What came back is not taken: the text is for operators, and repeats nothing of it."""
+
+
+class NotProven(FeedbackError):
+    """It does not prove that it comes from where it says: no key is set, no signature, a wrong or an old one."""
+
+
+class FeedbackUnreadable(FeedbackError):
+    """It is proven, and is not what its source documents."""
 
 
 class ActionRefused(GatepostError):

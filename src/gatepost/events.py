@@ -351,6 +351,11 @@ class MessageHeld(MessageEvent):
 
 
 @dataclass(frozen=True, kw_only=True)
+class MessageSuppressed(MessageEvent):
+    """Its recipient must not be written to; `reason` is the suppression's. Nothing was sent."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class MessageGivenBack(MessageEvent):
     """The process stopped before any content was written; the try does not count."""
 
@@ -458,6 +463,76 @@ class OperatorActed(Event):
     result: str | None
     state_before: str
     state_after: str
+    request_id: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class AddressSuppressed(Event):
+    """An address must not be written to from now on. `source` says by whose word, `message` what it came of."""
+
+    suppression: str
+    recipient: str
+    reason: str
+    scope: str
+    source: str
+    message: str | None = None
+    expires_in_s: int | None = None
+    request_id: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class SuppressionLifted(Event):
+    """An address may be written to again, as far as this reason goes. `source`: an operator, or password_reset."""
+
+    suppression: str
+    recipient: str
+    reason: str
+    source: str
+    request_id: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class BouncesUnusual(Event):
+    """So many of a server's last answers were hard bounces that the server is not believed: nothing is suppressed.
+
+    Told once, and again after it was believed in between.
+    """
+
+    server: str
+    hard: int
+    answers: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class FeedbackReceived(Event):
+    """A fact came back. `outcome`: applied, kept (its message is not settled yet), repeated, unmatched."""
+
+    source: str
+    kind: str
+    outcome: str
+    message: str | None = None
+    state: str | None = None
+    bounce: str | None = None
+    status: str | None = None
+    request_id: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class FeedbackRefused(Event):
+    """What was posted as feedback did not prove where it came from, or cannot be read. Nothing was kept."""
+
+    source: str
+    reason: str
+    request_id: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class PersonErased(Event):
+    """Everything about one address was erased, by hand."""
+
+    actor: str
+    accounts: int
+    messages: int
     request_id: str | None = None
 
 

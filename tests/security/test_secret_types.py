@@ -51,6 +51,11 @@ HARMLESS = {
 BODIES = {"text", "html", "content", "source"}
 NO_BODIES = {
     "Address",
+    "AddressSuppressed",
+    "Fact",
+    "FeedbackReceived",
+    "FeedbackRefused",
+    "SuppressionLifted",
     "FieldError",
     "Faint",
     "Finding",

@@ -79,7 +79,7 @@ def password_reset(to: To, token_id: bytes) -> Draft:
 
 def welcome(to: To) -> Draft:
     """Welcome. A second copy would be worse than none."""
-    return _draft("welcome", to, NOTICE_EXPIRES_S, if_unknown=IfUnknown.NEVER_TWICE)
+    return _draft("welcome", to, NOTICE_EXPIRES_S, if_unknown=IfUnknown.NEVER_TWICE, security=False)
 
 
 def account_exists(to: To) -> Draft:
@@ -121,6 +121,7 @@ def _draft(
     token_id: bytes | None = None,
     priority: Priority = Priority.NORMAL,
     if_unknown: IfUnknown = IfUnknown.AGAIN,
+    security: bool = True,
     values: Mapping[str, str] = MappingProxyType({}),
 ) -> Draft:
     return Draft(
@@ -136,6 +137,7 @@ def _draft(
         priority=priority,
         expires_in_s=expires_in_s,
         if_unknown=if_unknown,
+        security=security,
     )
 
 

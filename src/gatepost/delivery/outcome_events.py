@@ -9,6 +9,7 @@ from gatepost.events import (
     MessageFailed,
     MessageGivenBack,
     MessageHeld,
+    MessageSuppressed,
     MessageUnknown,
 )
 from gatepost.mail.address import mask_address
@@ -24,6 +25,7 @@ _EVENTS: dict[State, type[MessageEvent]] = {
     State.EXPIRED: MessageExpired,
     State.CANCELLED: MessageCancelled,
     State.HELD: MessageHeld,
+    State.SUPPRESSED: MessageSuppressed,
     State.QUEUED: MessageGivenBack,
 }
 

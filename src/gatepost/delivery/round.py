@@ -90,7 +90,7 @@ class Look:
         if in_time:
             for one, prepared in zip(in_time, self.prepare(tx, in_time, self.now_ms), strict=True):
                 if isinstance(prepared, Skip):
-                    verdict = Verdict(state=State.CANCELLED, reason=prepared.reason, counted=False)
+                    verdict = Verdict(state=prepared.state, reason=prepared.reason, counted=False)
                     self._settle(tx, found, one, verdict)
                 else:
                     found.ready.append((one, prepared))

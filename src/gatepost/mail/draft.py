@@ -40,6 +40,8 @@ class Draft:
         priority: see Priority.
         expires_in_s: seconds from enqueueing until it is no longer worth sending, 1 to MAX_EXPIRES_IN_S.
         if_unknown: see IfUnknown.
+        security: whether it keeps somebody's account safe (a code, a warning). Such a message goes out also to who
+            unsubscribed, and has no link to unsubscribe from it; every other one has.
         recipient_key: the recipient's address key, made from it when empty; a keyed hash where `recipient` is None.
         token_id: the token whose link Gatepost's own message carries; no host's business.
         client: keyed hash of whose request caused it, where strangers can; no host's business.
@@ -58,6 +60,7 @@ class Draft:
     priority: Priority = Priority.NORMAL
     expires_in_s: int = 48 * 3600
     if_unknown: IfUnknown = IfUnknown.AGAIN
+    security: bool = False
     recipient_key: str = ""
     token_id: bytes | None = None
     client: bytes | None = None

@@ -49,6 +49,10 @@ LEVELS: Final[Mapping[type[events.Event], str]] = {
     events.CredentialsRefused: ERROR,
     events.ProbeFailed: DEBUG,
     events.ServerRecovered: WARNING,
+    events.AddressSuppressed: WARNING,
+    events.BouncesUnusual: ERROR,
+    events.FeedbackRefused: WARNING,
+    events.PersonErased: WARNING,
     events.MessagesAnonymised: DEBUG,
     events.MessagesPruned: DEBUG,
 }

@@ -24,6 +24,7 @@ _STATES: Mapping[type[events.Event], str] = {
     events.MessageExpired: "expired",
     events.MessageCancelled: "cancelled",
     events.MessageHeld: "held",
+    events.MessageSuppressed: "suppressed",
     events.MessageGivenBack: "queued",
 }
 

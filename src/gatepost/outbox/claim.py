@@ -43,13 +43,16 @@ class Claimed:
     expires_at: int
     recipient_domain: str = ""
     deaths: int = 0
+    recipient_key: str = ""
+    security: bool = False
 
 
 @dataclass(frozen=True)
 class Skip:
-    """A claimed message is no longer wanted: `reason` goes into its row."""
+    """A claimed message is not sent: the state it moves to, and the reason that goes into its row."""
 
     reason: str
+    state: State = State.CANCELLED
 
 
 CLAIM_COLUMNS = (
@@ -72,6 +75,8 @@ CLAIM_COLUMNS = (
     messages.c.expires_at,
     messages.c.recipient_domain,
     messages.c.deaths,
+    messages.c.recipient_key,
+    messages.c.security,
 )
 
 # One priority at a time: over all of them the index would walk through every message that is not due yet.
@@ -174,6 +179,7 @@ def as_claimed(row: Sequence[Any]) -> Claimed:
     """Read a row that begins with CLAIM_COLUMNS, as the database has them or as SQLAlchemy gives them."""
     row_id, owner, number, attempts, unknowns, template, locale, recipient, values, message_id, *others = row
     account_id, token_id, request_id, priority, if_unknown, created_at, expires_at, domain, deaths = others[:9]
+    recipient_key, security = others[9:11]
     return Claimed(
         id=_uuid(row_id),
         owner=owner,
@@ -194,6 +200,8 @@ def as_claimed(row: Sequence[Any]) -> Claimed:
         expires_at=expires_at,
         recipient_domain=domain or "",
         deaths=deaths,
+        recipient_key=recipient_key,
+        security=bool(security),
     )
 
 

@@ -60,6 +60,7 @@ def new_row(draft: Draft, *, now_ms: int, domain: str, skip: str | None = None) 
         "token_id": draft.token_id,
         "request_id": draft.request_id,
         "client": draft.client,
+        "security": int(draft.security),
         "priority": int(draft.priority),
         "if_unknown": str(draft.if_unknown),
         "created_at": now_ms,

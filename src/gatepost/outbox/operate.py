@@ -194,4 +194,5 @@ def _draft(row: RowMapping, by: Signature) -> Draft:
         if_unknown=IfUnknown(row["if_unknown"]),
         recipient_key=row["recipient_key"],
         token_id=row["token_id"],
+        security=bool(row["security"]),
     )

@@ -71,6 +71,8 @@ messages = Table(
     Column("deaths", Integer, nullable=False, server_default=text("0")),
     Column("resent_from", RowId),  # the message an operator had sent again as this one
     Column("client", LargeBinary(16)),  # keyed hash of who caused it, where a stranger can; see accounts/caps.py
+    # 1: about the safety of an account. It goes out also to whoever wants no other mail; see suppression/.
+    Column("security", Integer, nullable=False, server_default=text("0")),
     CheckConstraint(_in("state", State), name="state"),
     CheckConstraint("if_unknown IN ('again', 'never_twice')", name="if_unknown"),
     CheckConstraint("priority BETWEEN 0 AND 1", name="priority"),

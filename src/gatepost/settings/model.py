@@ -49,6 +49,11 @@ class Settings(BaseModel):
     smtp_url: tuple[SmtpServer, ...]
     smtp_client: Literal["gatepost", "aiosmtplib"]
     sender: str
+    return_path: str | None
+    mail_headers: tuple[tuple[str, str], ...]
+    dkim_key: Path | None
+    dkim_selector: str | None
+    dkim_domain: str | None
     product_name: str
     verify_url: str | None
     reset_url: str | None
@@ -73,6 +78,15 @@ class Settings(BaseModel):
     deleted_kept_days: int
     unverified_kept_days: int
     messages_kept_days: int
+    recipients_kept_days: int | None
+    feedback_ses_topics: tuple[str, ...]
+    feedback_postmark_login: SecretStr | None
+    feedback_postmark_networks: tuple[IPv4Network | IPv6Network, ...]
+    feedback_sendgrid_key: str | None
+    feedback_mailgun_key: SecretStr | None
+    feedback_resend_secrets: tuple[SecretStr, ...]
+    feedback_standard_secrets: tuple[SecretStr, ...]
+    feedback_window_s: int
     worker_slots: int
     attempt_timeout_s: float
     final_reply_timeout_s: float

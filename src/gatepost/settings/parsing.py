@@ -84,6 +84,11 @@ def integer(least: int, most: int) -> Parser:
     return parse
 
 
+def optional(parse: Parser) -> Parser:
+    """Read what `parse` reads, or None."""
+    return lambda value: None if value is None else parse(value)
+
+
 def seconds(least: float, most: float) -> Parser:
     """Read a number of seconds from `least` to `most`."""
 

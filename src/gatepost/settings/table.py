@@ -1,6 +1,7 @@
 """The one table of settings: names, readers, defaults, and the words the reference page uses for them."""
 
-from gatepost.settings import parsing, smtp, urls
+from gatepost.settings import headers, parsing, smtp, urls
+from gatepost.settings.feedback import FEEDBACK
 from gatepost.settings.setting import Setting, flag, keys, listed, masked, optional, servers, switch
 
 _WHERE = (
@@ -91,8 +92,8 @@ _STORE = (
         name="suppression_key",
         kind="text of at least 32 characters",
         default=None,
-        default_text="none",
-        description="The key under which suppressed and unknown addresses are stored as hashes; it is never changed.",
+        default_text="none: SECRET_KEYS, so that what one of them hid is forgotten with it",
+        description="The key under which suppressed addresses of erased people are kept as hashes; never changed.",
         example="5f1d7a84e9…",
         parse=parsing.optional_secret,
         show=masked,
@@ -140,6 +141,58 @@ _MAIL = (
         example="Acme <hello@acme.example>",
         unsafe="Production is refused without; development warns when it is unset and SMTP_URL names another machine.",
         parse=urls.sender,
+    ),
+    Setting(
+        name="return_path",
+        kind="address",
+        default=None,
+        default_text="none: the address of SENDER",
+        description="Where bounces go. Each message gets one of its own: its id is put before the @-sign, behind a +.",
+        example="bounces@mail.acme.example",
+        parse=urls.return_path,
+        show=optional,
+    ),
+    Setting(
+        name="mail_headers",
+        kind="header fields, Name: value, with | between them",
+        default=(),
+        default_text="none",
+        description="Fields your provider reads, in every mail; {id} stands for the message's id. Names begin with X-.",
+        example="X-SES-CONFIGURATION-SET: gatepost | X-SES-MESSAGE-TAGS: gatepost={id}",
+        parse=headers.fields,
+        show=headers.shown,
+    ),
+    Setting(
+        name="dkim_key",
+        kind="PEM file",
+        default=None,
+        default_text="none: mail is not signed here",
+        description="The private key every mail is signed with (DKIM): RSA of at least 2048 bits, or Ed25519.",
+        example="/etc/gatepost/dkim.pem",
+        unsafe="A shorter key refuses the start, and so does a key without DKIM_SELECTOR.",
+        parse=parsing.file,
+        show=optional,
+    ),
+    Setting(
+        name="dkim_selector",
+        kind="text of letters, digits, hyphens and dots",
+        default=None,
+        default_text="none",
+        description="Under which name the public key stands in the DNS: {DKIM_SELECTOR}._domainkey.{DKIM_DOMAIN}.",
+        example="gatepost1",
+        parse=headers.selector,
+        show=optional,
+    ),
+    Setting(
+        name="dkim_domain",
+        kind="domain",
+        default=None,
+        default_text="the domain of SENDER",
+        description="The domain that answers for the mail, as the signature says it.",
+        example="acme.example",
+        unsafe="A domain that is not SENDER's, or above it, is warned about: DMARC does not count it.",
+        parse=headers.domain,
+        show=optional,
     ),
     Setting(
         name="product_name",
@@ -379,9 +432,19 @@ _ACCOUNTS = (
         kind="whole number of days, 31 to 3650",
         default=90,
         default_text="90",
-        description="How long a message says whom it was for; afterwards only what became of it is kept.",
+        description="How long a settled message and its attempts are kept.",
         example="180",
         parse=parsing.integer(31, 3650),
+    ),
+    Setting(
+        name="recipients_kept_days",
+        kind="whole number of days, 1 to 3650",
+        default=None,
+        default_text="none: as long as the message",
+        description="How long a settled message says whom it was for, where that is to be forgotten earlier.",
+        example="30",
+        parse=parsing.optional(parsing.integer(1, 3650)),
+        show=optional,
     ),
 )
 
@@ -427,5 +490,5 @@ _WORK = (
     ),
 )
 
-SETTINGS: tuple[Setting, ...] = _WHERE + _STORE + _MAIL + _LOOK + _ACCOUNTS + _WORK
+SETTINGS: tuple[Setting, ...] = _WHERE + _STORE + _MAIL + _LOOK + _ACCOUNTS + FEEDBACK + _WORK
 BY_NAME: dict[str, Setting] = {setting.name: setting for setting in SETTINGS}

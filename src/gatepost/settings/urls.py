@@ -9,6 +9,8 @@ from email_validator import EmailNotValidError, validate_email
 
 from gatepost.settings.parsing import items, text
 
+# RFC 5321, 4.5.3.1.1: 64 in all, and a + with the id of a message, and what proves it, comes behind.
+MAX_RETURN_PATH_LOCAL_PART = 20
 _SENDER = re.compile(r"(?:(?P<name>[^<>]*)<(?P<named>[^<>]+)>|(?P<bare>[^<>]+))")
 _HOST = re.compile(r"[\w.-]+|[0-9A-Fa-f:.]+(?:%\w+)?")
 _SQLITE = "sqlite:///"
@@ -161,6 +163,19 @@ def product_name(value: object) -> str:
     if not 1 <= len(name) <= 80 or "<" in name or ">" in name:
         raise ValueError("must have 1 to 80 characters and no angle brackets")
     return name
+
+
+def return_path(value: object) -> str | None:
+    """Read an address before whose @-sign there is room for the id of a message, or None."""
+    if value is None:
+        return None
+    address = text(value)
+    local_part = address.rpartition("@")[0]
+    if not _is_address(address) or not address.isascii() or "+" in local_part:
+        raise ValueError("must be an ASCII address without a +, for example bounces@mail.acme.example")
+    if len(local_part) > MAX_RETURN_PATH_LOCAL_PART:
+        raise ValueError(f"must have at most {MAX_RETURN_PATH_LOCAL_PART} characters before the @-sign")
+    return address
 
 
 def sender(value: object) -> str:

@@ -76,6 +76,12 @@ PROBLEMS = _table(
         N_("It was used before, is too old, or was replaced by a newer one. Ask for a new message and use its link."),
     ),
     Problem(
+        "feedback_unreadable",
+        400,
+        N_("This feedback cannot be read"),
+        N_("It is not what this provider documents. Nothing of it was kept; the log names the cause."),
+    ),
+    Problem(
         "unknown_host", 400, N_("Unknown host"), N_("This service answers only under its own address (PUBLIC_URL).")
     ),
     Problem(
@@ -86,6 +92,12 @@ PROBLEMS = _table(
         401,
         N_("Signing in failed"),
         N_("The address or the password is wrong, or the address is not verified yet: then look into its mailbox."),
+    ),
+    Problem(
+        "feedback_not_proven",
+        401,
+        N_("This feedback does not prove where it comes from"),
+        N_("Nothing was kept. Set the key of this provider (docs/how-to/take-feedback.md); the log names the cause."),
     ),
     Problem(
         "not_signed_in",
@@ -205,6 +217,7 @@ PROBLEMS = _table(
 )
 
 NO_SUCH_MESSAGE = N_("There is no message with this id.")
+NO_SUCH_SUPPRESSION = N_("There is no suppression with this id.")
 NO_SUCH_SESSION = N_("You have no session with this id.")
 NO_SUCH_ACCOUNT = N_("There is no account with this id.")
 
@@ -263,6 +276,12 @@ def problem_of(error: Exception) -> Problem:
             return replace(PROBLEMS["not_found"], detail=NO_SUCH_SESSION)
         case errors.NoSuchAccount():
             return replace(PROBLEMS["not_found"], detail=NO_SUCH_ACCOUNT)
+        case errors.NoSuchSuppression():
+            return replace(PROBLEMS["not_found"], detail=NO_SUCH_SUPPRESSION)
+        case errors.NotProven():
+            return PROBLEMS["feedback_not_proven"]
+        case errors.FeedbackUnreadable():
+            return PROBLEMS["feedback_unreadable"]
         case errors.NoSuchMessage():
             return replace(PROBLEMS["not_found"], detail=NO_SUCH_MESSAGE)
         case errors.MessageInFlight():

@@ -87,6 +87,7 @@ async def test_a_message_is_born_queued_or_decided(database: Database, state: St
             "attempts": 0,
             "unknowns": 0,
             "deaths": 0,
+            "security": 0,
         }
         tx.execute(messages.insert(), values | _fields(state))
 

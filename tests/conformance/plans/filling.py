@@ -174,6 +174,7 @@ def _messages(shape: Shape, chance: random.Random) -> Iterator[Row]:
             "unknowns": int(state == "unknown"),
             "recipient_domain": None if nobodys else address_of(of).rpartition("@")[2],
             "deaths": 0,
+            "security": int(template != "welcome"),
             "resent_from": row_id(number - 1, created - 60_000) if number % RESENT_EACH == 1 else None,
             "started_at": NOW_MS if in_flight else None,
             "settled_at": None if waits or in_flight else created + 500,

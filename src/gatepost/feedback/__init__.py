@@ -1,0 +1,1 @@
+"""What comes back after a server accepted a message: read, matched with the message, and applied once."""

@@ -1,0 +1,1 @@
+"""What the command line has done by whoever may write: the running service, or itself where none runs."""

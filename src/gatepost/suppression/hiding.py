@@ -1,0 +1,38 @@
+"""The keyed hash in whose place an erased person's address stands: still found by whoever knows the address."""
+
+import hmac
+from collections.abc import Sequence
+
+_PREFIX = "suppressed:"
+_USE = b"gatepost suppressed address\0"
+
+
+class Hiding:
+    """Hides addresses under secrets: the first one hides, every one finds.
+
+    Args:
+        secrets: SUPPRESSION_KEY alone where it is set; else the secret keys, so that what was hidden under one that is
+            retired is never found again.
+    """
+
+    def __init__(self, secrets: Sequence[str]) -> None:
+        self._secrets = [secret.encode() for secret in secrets]
+
+    def hide(self, address_key: str) -> str:
+        """Stand in for an address key: a keyed hash, of no use without the secret. What is hidden stays as it is."""
+        return address_key if is_hidden(address_key) else _hidden(self._secrets[0], address_key)
+
+    def forms(self, address_key: str) -> list[str]:
+        """Everything an address key may stand as in a suppression, itself first."""
+        if is_hidden(address_key):
+            return [address_key]
+        return [address_key, *(_hidden(secret, address_key) for secret in self._secrets)]
+
+
+def is_hidden(address_key: str) -> bool:
+    """Whether this stands in the place of an address key."""
+    return address_key.startswith(_PREFIX)
+
+
+def _hidden(secret: bytes, address_key: str) -> str:
+    return _PREFIX + hmac.digest(secret, _USE + address_key.encode(), "sha256")[:16].hex()
