@@ -47,6 +47,8 @@ HARMLESS = {
     "new_key": "the same, after it",
     "confirm_token": "the id of a token, of no use without the key",
     "undo_token": "the id of a token, of no use without the key",
+    "dkim_key": "the path of the file that holds it",
+    "feedback_sendgrid_key": "a public key",
 }
 BODIES = {"text", "html", "content", "source"}
 NO_BODIES = {
