@@ -18,7 +18,7 @@ from gatepost.clock import Clock, SystemClock
 from gatepost.control.listener import ControlSocket
 from gatepost.database.connection import Work
 from gatepost.database.later import OpenedLater
-from gatepost.delivery.attempt import Desk
+from gatepost.delivery.attempt import Compose, Desk
 from gatepost.delivery.delay import Delay
 from gatepost.delivery.ring import Ring
 from gatepost.delivery.worker import Worker
@@ -36,6 +36,7 @@ from gatepost.parts import (
     build_keys,
     build_links,
     build_passwords,
+    build_return_path,
     build_templates,
     build_transport,
     compose_with,
@@ -270,7 +271,7 @@ class Gatepost:
 
     def _make_worker(self, transport: Transport, ring: Ring) -> Worker:
         return Worker(
-            Desk(self._database, transport, compose_with(self._composer), self.clock, self.events),
+            Desk(self._database, transport, self._compose(), self.clock, self.events),
             ring,
             prepare=build_links(self.settings, self._keys).prepare,
             # Never the same twice: a container's host name and process number come again after its death.
@@ -278,6 +279,9 @@ class Gatepost:
             slots=self.settings.worker_slots,
             chores=build_chores(self.settings, self._keys),
         )
+
+    def _compose(self) -> Compose:
+        return compose_with(self._composer, build_return_path(self.settings, self._keys))
 
     def _warn_if_not_running(self) -> None:
         if self._database.opened is None and not self._warned_not_running:

@@ -1,7 +1,9 @@
 """Single parts, built from the settings; the composition root and the command line put them together."""
 
 import logging
-from collections.abc import Mapping
+import uuid
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 
 from gatepost.accent import accent_of
@@ -11,6 +13,7 @@ from gatepost.accounts.passwords import Passwords
 from gatepost.clock import minute
 from gatepost.delivery.attempt import Compose
 from gatepost.events import Events
+from gatepost.mail import return_path
 from gatepost.mail.compose import Composer
 from gatepost.mail.templates import Templates
 from gatepost.observe.log import LibraryRecords, Log
@@ -67,6 +70,13 @@ def build_composer(settings: Settings, templates: Templates | None = None) -> Co
         public_url=settings.public_url,
         reset_url=reset_page(settings),
     )
+
+
+def build_return_path(settings: Settings, keys: Keys) -> Callable[[uuid.UUID], str] | None:
+    """Make what writes each message's own return path; None where all bounces go to the sender's address."""
+    if settings.return_path is None:
+        return None
+    return partial(return_path.make, keys.signing(return_path.USE), settings.return_path)
 
 
 def build_transport(settings: Settings, events: Events | None = None, switch: Switch | None = None) -> Transport:
@@ -128,8 +138,13 @@ def host_events() -> Events:
     return events
 
 
-def compose_with(composer: Composer) -> Compose:
-    """Make the function by which the worker gets a claimed message as bytes."""
+def compose_with(composer: Composer, return_path_of: Callable[[uuid.UUID], str] | None = None) -> Compose:
+    """Make the function by which the worker gets a claimed message as bytes.
+
+    Args:
+        composer: makes the message.
+        return_path_of: where bounces of a message go; None for the composer's own return path.
+    """
 
     def compose(claimed: Claimed, values: Mapping[str, str], now_ms: int) -> Envelope:
         composed = composer.compose(
@@ -140,6 +155,7 @@ def compose_with(composer: Composer) -> Compose:
             values={"when": minute(claimed.created_at), **claimed.values, **values},
             now_ms=now_ms,
         )
-        return Envelope(composed.return_path, composed.recipient, composed.content)
+        bounces_to = composed.return_path if return_path_of is None else return_path_of(claimed.id)
+        return Envelope(bounces_to, composed.recipient, composed.content)
 
     return compose
