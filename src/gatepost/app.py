@@ -28,11 +28,14 @@ from gatepost.housekeeping import build_chores
 from gatepost.life import Life
 from gatepost.mail.address import parse_address
 from gatepost.observe.metrics import Metrics
+from gatepost.orders.all import orders_of
+from gatepost.orders.desk import OrderDesk
 from gatepost.outbox.depths import depths
 from gatepost.outbox.operate import operate
 from gatepost.outbox.workers import living
 from gatepost.parts import (
     build_composer,
+    build_hiding,
     build_keys,
     build_links,
     build_passwords,
@@ -158,8 +161,16 @@ class Gatepost:
             challenge=challenge,
         )
         self._operate = partial(operate, self.write, self.clock, self.events)
+        self._hiding = build_hiding(settings)
+        desk = OrderDesk(
+            write=self.write,
+            clock=self.clock,
+            events=self.events,
+            hiding=self._hiding,
+            unknown_addresses=self._keys.hidden_addresses,
+        )
         file = settings.database_file
-        self._control = ControlSocket(file, self._operate, self.events) if file is not None else None
+        self._control = ControlSocket(file, orders_of(desk), self.events) if file is not None else None
         self._context = self._web_context()
         self.current_account = current_account(self._context)
         self.verified_account = verified_account(self.current_account)

@@ -19,6 +19,7 @@ from gatepost.mail.templates import Templates
 from gatepost.observe.log import LibraryRecords, Log
 from gatepost.outbox.claim import Claimed
 from gatepost.settings import Settings, development_keys
+from gatepost.suppression.hiding import Hiding
 from gatepost.transport.folder import FolderTransport
 from gatepost.transport.server import Server
 from gatepost.transport.smtp import SmtpTransport
@@ -34,6 +35,17 @@ def build_keys(settings: Settings) -> Keys:
     """
     secrets = settings.secret_keys or development_keys(settings.data_folder)
     return Keys([secret.get_secret_value() for secret in secrets])
+
+
+def build_hiding(settings: Settings) -> Hiding:
+    """Make what hides the addresses of suppressions.
+
+    Raises:
+        StartRefused: the development key cannot be read or made.
+    """
+    own = settings.suppression_key
+    secrets = [own] if own else settings.secret_keys or development_keys(settings.data_folder)
+    return Hiding([secret.get_secret_value() for secret in secrets])
 
 
 def build_passwords(settings: Settings) -> Passwords:

@@ -11,30 +11,42 @@ import pytest
 
 from gatepost.audit.trail import MAX_REASON_CHARACTERS, Signature
 from gatepost.control import listener as listening
-from gatepost.control.asking import ask
 from gatepost.control.line import MAX_LINE_BYTES, NotUnderstood, Wish, read_answer
 from gatepost.control.listener import MAX_CONVERSATIONS
-from gatepost.errors import ActionRefused, DatabaseUnavailable, MessageInFlight, NoSuchMessage, StartRefused
+from gatepost.errors import (
+    ActionRefused,
+    DatabaseUnavailable,
+    FieldError,
+    GatepostError,
+    InvalidInput,
+    MessageInFlight,
+    NoSuchMessage,
+    NoSuchSuppression,
+    StartRefused,
+)
 from gatepost.events import RequestFailed
-from gatepost.outbox.actions import Action
-from gatepost.outbox.lifecycle import State
-from gatepost.outbox.operate import Acted
-from tests.support.control import HOLD, MESSAGE, NEW, Place
+from gatepost.feedback.fact import MAX_EVENT_ID_CHARACTERS
+from tests.support.control import HOLD, Place, ask
 
 
 async def test_a_wish_is_carried_out_and_answered(place: Place) -> None:
-    """Action, message, reason, and who asks as the system knows it."""
-    assert place.operator.answer == await ask(place.database, Wish(Action.HOLD, MESSAGE, "wrong text"))
+    """The values, the reason, and who asks as the system knows it; whatever comes of it comes back."""
+    values = {"action": "hold", "message": "x", "reason": " wrong text "}
+    assert place.operator.answer == await ask(place.database, Wish("message", values))
     by = Signature(actor=f"command line (uid {os.getuid()})", reason="wrong text")
-    assert [(Action.HOLD, MESSAGE, by)] == place.operator.asked
-    place.operator.answer = Acted(MESSAGE, Action.RESEND, NEW, State.FAILED, State.FAILED)
-    assert place.operator.answer == await ask(place.database, Wish(Action.RESEND, MESSAGE, None))
+    assert [(values, by)] == place.operator.asked
+    place.operator.answer = {"any": [{"thing": None}, 7, "ü"]}
+    assert place.operator.answer == await ask(place.database, Wish("message", {}))
+    assert None is place.operator.asked[-1][1].reason
 
 
 @pytest.mark.parametrize(
     ("error", "told"),
     [
         (NoSuchMessage("none"), NoSuchMessage),
+        (NoSuchSuppression("none"), NoSuchSuppression),
+        (InvalidInput([FieldError("address", "invalid", "No.")]), NotUnderstood),
+        (GatepostError("cannot be done"), GatepostError),
         (MessageInFlight("under way"), MessageInFlight),
         (ActionRefused("not so"), ActionRefused),
         (DatabaseUnavailable("full"), DatabaseUnavailable),
@@ -53,13 +65,21 @@ async def test_a_refusal_arrives_as_what_it_is(place: Place, error: Exception, t
     assert [one.error for one in place.heard if isinstance(one, RequestFailed)] == ["ZeroDivisionError"] * bug
 
 
-async def test_the_longest_reason_fits(place: Place) -> None:
+async def test_the_longest_reason_and_twenty_facts_fit(place: Place) -> None:
     """As many of the widest characters as are allowed, escaped as JSON does it."""
     reason = "\U0001f600" * MAX_REASON_CHARACTERS
-    wish = Wish(Action.HOLD, MESSAGE, reason)
-    assert len(wish.line()) < MAX_LINE_BYTES
+    fact = {"event_id": "\U0001f600" * MAX_EVENT_ID_CHARACTERS, "text": reason, "recipient": "x" * 320}
+    wish = Wish("message", {"reason": reason, "facts": [fact] * 20})
+    assert len(wish.line()) <= MAX_LINE_BYTES
     await ask(place.database, wish)
-    assert [reason] == [by.reason for _, _, by in place.operator.asked]
+    assert [(wish.values, reason)] == [(values, by.reason) for values, by in place.operator.asked]
+
+
+async def test_more_than_a_line_holds_is_not_sent(place: Place) -> None:
+    """The command says so before anybody is asked."""
+    with pytest.raises(NotUnderstood, match="at most"):
+        await ask(place.database, Wish("message", {"text": "x" * MAX_LINE_BYTES}))
+    assert [] == place.operator.asked
 
 
 @pytest.mark.parametrize(
@@ -70,11 +90,12 @@ async def test_the_longest_reason_fits(place: Place) -> None:
         b"[]\n",
         b"{}\n",
         b"\xff\n",
-        b'{"action": "hold", "message": 7}\n',
-        b'{"action": "hold", "message": "x"}\n',
-        b'{"action": "drop", "message": "00000000-0000-0000-0000-000000000007"}\n',
-        b'{"action": "hold", "message": "00000000-0000-0000-0000-000000000007", "reason": 7}\n',
-        b'{"action": "hold", "message": "00000000-0000-0000-0000-000000000007"}',  # cut off before its end
+        b'{"order": "message"}\n',
+        b'{"order": "message", "values": []}\n',
+        b'{"order": ["message"], "values": {}}\n',
+        b'{"order": "drop", "values": {}}\n',
+        b'{"order": "message", "values": {"reason": 7}}\n',
+        b'{"order": "message", "values": {}}',  # cut off before its end
         b"[" * 5_000 + b"\n",
         b"x" * (MAX_LINE_BYTES * 3),
     ],
@@ -89,7 +110,7 @@ async def test_what_is_no_wish_is_refused_and_nothing_is_done(place: Place, raw:
 async def test_a_reason_that_cannot_be_kept_is_refused(place: Place) -> None:
     """The socket is no way round the bounds."""
     for reason in ("x" * (MAX_REASON_CHARACTERS + 1), "\0", "\ud800"):
-        assert "invalid_input" == (await place.said(Wish(Action.HOLD, MESSAGE, reason).line()))["refused"]
+        assert "invalid_input" == (await place.said(Wish("message", {"reason": reason}).line()))["refused"]
     assert [] == place.operator.asked
 
 
@@ -121,7 +142,7 @@ async def test_another_user_is_refused_before_it_is_read(place: Place, monkeypat
     assert "only the service's own user and root" in (await place.said(HOLD.line()))["detail"]
     assert [] == place.operator.asked
     monkeypatch.setattr(listening, "uid_of_peer", lambda connection: 0)
-    assert "held" == (await place.said(HOLD.line()))["state_after"]
+    assert "held" == (await place.said(HOLD.line()))["done"]["state_after"]
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can try as somebody else")
@@ -175,7 +196,9 @@ async def test_a_socket_of_a_stranger_is_not_asked(tmp_path: Path, monkeypatch: 
     server.close()
 
 
-@pytest.mark.parametrize("line", [b"", b"x", b'{"message": "x"}\n', b'{"refused": "new", "detail": "y"}\n'], ids=repr)
+@pytest.mark.parametrize(
+    "line", [b"", b"x", b"{}\n", b'{"done": 7}\n', b'{"refused": "new"}\n', b'{"refused": []}\n'], ids=repr
+)
 def test_an_answer_of_another_version_is_told(line: bytes) -> None:
     """What this version does not know is no success."""
     with pytest.raises(NotUnderstood):

@@ -8,11 +8,10 @@ from pathlib import Path
 import pytest
 
 from gatepost.control import listener as listening
-from gatepost.control.asking import NobodyListens, ask
-from gatepost.control.listener import ControlSocket
+from gatepost.control.asking import NobodyListens
 from gatepost.errors import DatabaseUnavailable, StartRefused
 from gatepost.events import SettingWarned
-from tests.support.control import HOLD, Place
+from tests.support.control import HOLD, LOOK, Place, ask
 
 
 async def test_only_its_user_can_connect_and_its_end_removes_it(place: Place) -> None:
@@ -51,7 +50,7 @@ async def test_a_file_in_its_place_is_left_alone(tmp_path: Path) -> None:
 async def test_a_folder_that_cannot_be_written_is_no_reason_not_to_start(tmp_path: Path) -> None:
     """No socket can be made there: the service goes on, and says what does not work."""
     place = Place(tmp_path)
-    place.control = ControlSocket(tmp_path / "gone" / "gatepost.db", place.operator, place.events)
+    place.control = place.beside(tmp_path / "gone" / "gatepost.db")
     await place.control.open()
     (warned,) = [one.detail for one in place.heard if isinstance(one, SettingWarned)]
     assert "`gatepost messages hold`" in warned
@@ -78,7 +77,7 @@ async def test_a_stop_does_not_wait_for_ever(place: Place, monkeypatch: pytest.M
     await place.operator.heard.acquire()
     async with asyncio.timeout(10):
         await place.control.close()
-    with pytest.raises(DatabaseUnavailable, match="it may be done or not"):
+    with pytest.raises(DatabaseUnavailable, match=f"it may be done or not: {LOOK}"):
         await asking
 
 
@@ -98,7 +97,7 @@ async def test_a_name_longer_than_an_address_is_told(tmp_path: Path) -> None:
     """There is no way round that: the service warns, the command names another way."""
     place = Place(tmp_path)
     database = tmp_path / ("d" * 120)
-    place.control = ControlSocket(database, place.operator, place.events)
+    place.control = place.beside(database)
     await place.control.open()
     assert [one for one in place.heard if isinstance(one, SettingWarned)]
     with pytest.raises(StartRefused, match="use the HTTP routes"):

@@ -2,43 +2,45 @@
 
 import asyncio
 import json
-import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 from gatepost.audit.trail import Signature
+from gatepost.control import asking
 from gatepost.control.line import Wish
 from gatepost.control.listener import ControlSocket
 from gatepost.control.place import socket_path
 from gatepost.events import Event, Events
-from gatepost.outbox.actions import Action
-from gatepost.outbox.lifecycle import State
-from gatepost.outbox.operate import Acted
 
-MESSAGE, NEW = uuid.UUID(int=7), uuid.UUID(int=8)
-HOLD = Wish(Action.HOLD, MESSAGE, None)
+HOLD = Wish("message", {"action": "hold", "message": "00000000-0000-0000-0000-000000000007"})
+LOOK = "look with `gatepost messages show`"
+
+
+async def ask(database: Path, wish: Wish) -> dict[str, Any]:
+    """Ask as the command line does, with something to say where the outcome stays open."""
+    return await asking.ask(database, wish, look=LOOK)
 
 
 class Operator:
     """Answers what the test wants, when it wants, and keeps what it was asked."""
 
     def __init__(self) -> None:
-        self.asked: list[tuple[Action, uuid.UUID, Signature]] = []
-        self.answer: Any = Acted(MESSAGE, Action.HOLD, None, State.QUEUED, State.HELD)
+        self.asked: list[tuple[dict[str, Any], Signature]] = []
+        self.answer: Any = {"state_after": "held"}
         self.may_answer = asyncio.Event()
         self.may_answer.set()
         self.heard = asyncio.Semaphore(0)
 
-    async def __call__(self, action: Action, message_id: uuid.UUID, by: Signature) -> Acted:
-        self.asked.append((action, message_id, by))
+    async def __call__(self, values: Mapping[str, Any], by: Signature) -> dict[str, Any]:
+        self.asked.append((dict(values), by))
         self.heard.release()
         await self.may_answer.wait()
         if isinstance(self.answer, Exception):
             raise self.answer
-        acted: Acted = self.answer
-        return acted
+        done: dict[str, Any] = self.answer
+        return done
 
 
 class Place:
@@ -52,7 +54,11 @@ class Place:
         self.heard: list[Event] = []
         self.events = Events()
         self.events.subscribe(self.heard.append)
-        self.control = ControlSocket(self.database, self.operator, self.events)
+        self.control = self.beside(self.database)
+
+    def beside(self, database: Path) -> ControlSocket:
+        """Make a socket beside a file, for the one order there is here."""
+        return ControlSocket(database, {"message": self.operator}, self.events)
 
     @asynccontextmanager
     async def connected(self) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:

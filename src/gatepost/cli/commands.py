@@ -140,18 +140,23 @@ def show_message(id: MessageId, as_json: Json = False) -> None:
 
 
 def _act(action: Action, id: uuid.UUID, reason: str | None) -> None:
+    hints = operating.Hints(
+        look=f"look with `gatepost messages show {id}`",
+        instead=f"POST /mail/messages/{id}/{action} does the same over HTTP",
+    )
+    values = {"action": str(action), "message": str(id), "reason": reason}
     try:
-        acted = asyncio.run(operating.operate(Settings.load(), action, id, reason))
+        acted = asyncio.run(operating.perform(Settings.load(), "message", values, hints=hints))
     except NoSuchMessage:
         text.complain(_NO_SUCH_MESSAGE.format(id))
         raise typer.Exit(FAILED) from None
     except (ActionRefused, TryLater) as refusal:
         text.complain(str(refusal))
         raise typer.Exit(FAILED) from None
-    if acted.result is None:
-        print(f"{acted.message}: {acted.state_before} → {acted.state_after}")
+    if acted["result"] is None:
+        print(f"{id}: {acted['state_before']} → {acted['state_after']}")
     else:
-        print(f"{acted.message} is sent again as {acted.result}")
+        print(f"{id} is sent again as {acted['result']}")
 
 
 @messages_cli.command("hold")

@@ -3,22 +3,27 @@
 import asyncio
 import os
 from pathlib import Path
+from typing import Any
 
 from gatepost.control.line import MAX_LINE_BYTES, Wish, read_answer
-from gatepost.control.listener import CONVERSATION_TIMEOUT_S
+from gatepost.control.listener import LINE_TIMEOUT_S, ORDER_TIMEOUT_S
 from gatepost.control.place import TooLong, address_of, socket_path, uid_of_peer
 from gatepost.errors import DatabaseUnavailable, GatepostError, StartRefused
-from gatepost.outbox.operate import Acted
 
-ANSWER_TIMEOUT_S = CONVERSATION_TIMEOUT_S + 5
+ANSWER_TIMEOUT_S = LINE_TIMEOUT_S + ORDER_TIMEOUT_S + 5
 
 
 class NobodyListens(GatepostError):
     """There is no socket, or its process is dead."""
 
 
-async def ask(database: Path, wish: Wish) -> Acted:
-    """Have the owner of `database` (a resolved path) do it, and return what it did.
+async def ask(database: Path, wish: Wish, *, look: str) -> dict[str, Any]:
+    """Have the owner of the file do it, and return what it did.
+
+    Args:
+        database: the file, a resolved path.
+        wish: which order.
+        look: how to find out whether it was done, where that stays open.
 
     Raises:
         NobodyListens: no process listens beside this file.
@@ -27,6 +32,7 @@ async def ask(database: Path, wish: Wish) -> Acted:
         GatepostError: whatever it answered; see `read_answer`.
     """
     path = socket_path(database)
+    asked = wish.line()
     try:
         with address_of(path) as address:
             reader, writer = await asyncio.open_unix_connection(address, limit=MAX_LINE_BYTES)
@@ -43,7 +49,7 @@ async def ask(database: Path, wish: Wish) -> Acted:
     try:
         _refuse_strangers(writer, database)
         async with asyncio.timeout(ANSWER_TIMEOUT_S):
-            writer.write(wish.line())
+            writer.write(asked)
             line = await reader.readline()
     except (OSError, TimeoutError, ValueError):
         line = b""
@@ -51,8 +57,7 @@ async def ask(database: Path, wish: Wish) -> Acted:
         writer.close()
     if not line:
         raise DatabaseUnavailable(
-            "the service ended or said nothing after it was asked, so it may be done or not:"
-            f" look with `gatepost messages show {wish.message}`"
+            f"the service ended or said nothing after it was asked, so it may be done or not: {look}"
         )
     return read_answer(line)
 

@@ -1,11 +1,9 @@
-"""The one line each way: what is wanted, and what came of it."""
+"""The one line each way: which order with which values, and what came of it."""
 
 import json
-import uuid
 from dataclasses import dataclass
 from typing import Any
 
-from gatepost.audit.trail import clean_reason
 from gatepost.errors import (
     ActionRefused,
     DatabaseUnavailable,
@@ -13,14 +11,12 @@ from gatepost.errors import (
     InvalidInput,
     MessageInFlight,
     NoSuchMessage,
+    NoSuchSuppression,
     TryLater,
 )
-from gatepost.outbox.actions import Action
-from gatepost.outbox.lifecycle import State
-from gatepost.outbox.operate import Acted
 
-# A reason of 500 characters, each written as two escapes of six bytes, and what stands around it.
-MAX_LINE_BYTES = 8_192
+# Twenty facts of what came back, each at its longest and every character of it written as an escape of six bytes.
+MAX_LINE_BYTES = 262_144
 
 
 class NotUnderstood(GatepostError):
@@ -29,15 +25,26 @@ class NotUnderstood(GatepostError):
 
 @dataclass(frozen=True)
 class Wish:
-    """What the command line wants."""
+    """What the command line wants.
 
-    action: Action
-    message: uuid.UUID
-    reason: str | None
+    Args:
+        order: the name of the order.
+        values: as JSON has them; `reason` in them says why, in any order.
+    """
+
+    order: str
+    values: dict[str, Any]
 
     def line(self) -> bytes:
-        """Write it."""
-        return _line({"action": str(self.action), "message": str(self.message), "reason": self.reason})
+        """Write it.
+
+        Raises:
+            NotUnderstood: it is longer than MAX_LINE_BYTES.
+        """
+        line = _line({"order": self.order, "values": self.values})
+        if len(line) > MAX_LINE_BYTES:
+            raise NotUnderstood(f"an order has at most {MAX_LINE_BYTES} bytes")
+        return line
 
     @classmethod
     def read(cls, line: bytes) -> "Wish":
@@ -45,41 +52,34 @@ class Wish:
 
         Raises:
             NotUnderstood: it is no wish.
-            InvalidInput: its reason cannot be kept.
         """
         parsed = _parsed(line)
-        try:
-            action, message = Action(parsed["action"]), uuid.UUID(parsed["message"])
-        except (KeyError, ValueError, AttributeError, TypeError):
-            raise NotUnderstood("it names no action and message of this version") from None
-        reason = parsed.get("reason")
-        if not isinstance(reason, str | None):
-            raise NotUnderstood("the reason is no text")
-        return cls(action, message, clean_reason(reason))
+        order, values = parsed.get("order"), parsed.get("values")
+        if not isinstance(order, str) or not isinstance(values, dict):
+            raise NotUnderstood("it names no order with its values")
+        return cls(order, values)
 
 
 # How each refusal is called on the line; the first class that fits.
 _REFUSALS: dict[str, type[GatepostError]] = {
     "no_such_message": NoSuchMessage,
+    "no_such_suppression": NoSuchSuppression,
     "message_in_flight": MessageInFlight,
     "action_refused": ActionRefused,
     "try_later": TryLater,
     "invalid_input": InvalidInput,
     "not_understood": NotUnderstood,
+    "refused": GatepostError,
 }
+# What a refusal is again at the other end, where it can be made of its sentence alone.
+_RAISED: dict[str, type[GatepostError]] = {
+    code: kind for code, kind in _REFUSALS.items() if kind not in (TryLater, InvalidInput, NotUnderstood)
+} | {"try_later": DatabaseUnavailable}
 
 
-def done(acted: Acted) -> bytes:
+def done(values: dict[str, Any]) -> bytes:
     """Write what was done."""
-    return _line(
-        {
-            "message": str(acted.message),
-            "action": str(acted.action),
-            "result": None if acted.result is None else str(acted.result),
-            "state_before": str(acted.state_before),
-            "state_after": str(acted.state_after),
-        }
-    )
+    return _line({"done": values})
 
 
 def refused(error: Exception) -> bytes:
@@ -90,34 +90,25 @@ def refused(error: Exception) -> bytes:
     return _line({"refused": code, "detail": str(error)})
 
 
-def read_answer(line: bytes) -> Acted:
-    """Read what the service answered.
+def read_answer(line: bytes) -> dict[str, Any]:
+    """Read what the service answered: what the order gave back.
 
     Raises:
-        NoSuchMessage: there is none with this id.
+        NoSuchMessage: there is none with this id; NoSuchSuppression alike.
         MessageInFlight: a worker has it at this moment.
         ActionRefused: it does not fit what became of the message.
         DatabaseUnavailable: the service cannot write now, or nobody knows whether it did.
-        NotUnderstood: the service is of another version, or has a bug.
+        NotUnderstood: the service is of another version, has a bug, or cannot use a value.
+        GatepostError: it cannot be done, for the reason it names.
     """
     parsed = _parsed(line)
+    if isinstance(values := parsed.get("done"), dict):
+        return values
     code, detail = parsed.get("refused"), str(parsed.get("detail"))
-    if code is None:
-        try:
-            result = None if parsed["result"] is None else uuid.UUID(parsed["result"])
-            states = State(parsed["state_before"]), State(parsed["state_after"])
-            return Acted(uuid.UUID(parsed["message"]), Action(parsed["action"]), result, *states)
-        except (KeyError, ValueError, AttributeError, TypeError):
-            raise NotUnderstood("the service answered what this version does not know") from None
-    match code:
-        case "no_such_message":
-            raise NoSuchMessage(detail)
-        case "message_in_flight":
-            raise MessageInFlight(detail)
-        case "action_refused":
-            raise ActionRefused(detail)
-        case "try_later":
-            raise DatabaseUnavailable(detail)
+    if not isinstance(code, str):
+        raise NotUnderstood("the service answered what this version does not know")
+    if (kind := _RAISED.get(code)) is not None:
+        raise kind(detail)
     raise NotUnderstood(f"the service refused: {detail}")
 
 

@@ -10,28 +10,25 @@ import os
 import socket
 import stat
 import traceback
-import uuid
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
-from typing import Protocol
+from typing import Any
 
-from gatepost.audit.trail import Signature
+from gatepost.audit.trail import Signature, clean_reason
 from gatepost.control.line import MAX_LINE_BYTES, NotUnderstood, Wish, done, refused
 from gatepost.control.place import address_of, socket_path, uid_of_peer
 from gatepost.errors import DatabaseBusy, GatepostError
 from gatepost.events import Events, RequestFailed, SettingWarned
-from gatepost.outbox.actions import Action
-from gatepost.outbox.operate import Acted
 
 MAX_CONVERSATIONS = 8
 LINE_TIMEOUT_S = 5.0
-CONVERSATION_TIMEOUT_S = 30.0
+ORDER_TIMEOUT_S = 300.0  # to make a whole file unreadable for whom is erased takes its time
+LEAVE_TIMEOUT_S = 5.0  # for an answer nobody reads
 LAST_ANSWERS_S = 1.0  # conversations under way at a stop
 
 
-class Operate(Protocol):
-    """Does to one message what an operator wants, and wakes the worker."""
-
-    async def __call__(self, action: Action, message_id: uuid.UUID, by: Signature) -> Acted: ...
+# An order, with everything it needs but its values and who gives it.
+Bound = Callable[[Mapping[str, Any], Signature], Awaitable[dict[str, Any]]]
 
 
 class ControlSocket:
@@ -39,13 +36,13 @@ class ControlSocket:
 
     Args:
         database: the file; this process must own it from `open` to `close`.
-        operate: acts on a message.
+        orders: what may be asked for, by name.
         events: told what keeps the socket away, and of bugs.
     """
 
-    def __init__(self, database: Path, operate: Operate, events: Events) -> None:
+    def __init__(self, database: Path, orders: Mapping[str, Bound], events: Events) -> None:
         self._database = database
-        self._operate = operate
+        self._orders = orders
         self._events = events
         self._path: Path | None = None
         self._server: asyncio.Server | None = None
@@ -61,8 +58,8 @@ class ControlSocket:
         except (OSError, ValueError) as error:
             self._events.emit(
                 SettingWarned(
-                    detail=f"the control socket {path} cannot be made ({error}): `gatepost messages hold`, `release`,"
-                    " `cancel` and `resend` do not work while this process runs; the HTTP routes do"
+                    detail=f"the control socket {path} cannot be made ({error}): commands that write, such as"
+                    " `gatepost messages hold`, do not work while this process runs; the HTTP routes do"
                 )
             )
 
@@ -86,8 +83,8 @@ class ControlSocket:
         assert talk is not None  # noqa: S101
         self._talks.add(talk)
         try:
-            async with asyncio.timeout(CONVERSATION_TIMEOUT_S):
-                writer.write(await self._answer(reader, uid_of_peer(writer.get_extra_info("socket"))))
+            writer.write(await self._answer(reader, uid_of_peer(writer.get_extra_info("socket"))))
+            async with asyncio.timeout(LEAVE_TIMEOUT_S):
                 await writer.drain()
         except (OSError, TimeoutError, asyncio.CancelledError):
             pass  # it went away, says nothing, or we stop: what was begun is finished without it
@@ -103,8 +100,12 @@ class ControlSocket:
                 raise DatabaseBusy("too many commands at the same moment: try again")
             async with asyncio.timeout(LINE_TIMEOUT_S):
                 wish = Wish.read(await _first_line(reader))
-            by = Signature(actor=f"command line (uid {uid})", reason=wish.reason)
-            return done(await self._operate(wish.action, wish.message, by))
+            order = self._orders.get(wish.order)
+            if order is None:
+                raise NotUnderstood("it names no order of this version")
+            by = Signature(actor=f"command line (uid {uid})", reason=_reason_in(wish))
+            async with asyncio.timeout(ORDER_TIMEOUT_S):
+                return done(await order(wish.values, by))
         except (OSError, TimeoutError):
             raise
         except GatepostError as error:
@@ -113,6 +114,13 @@ class ControlSocket:
             lines = traceback.format_exception(error)
             self._events.emit(RequestFailed(request_id="control", error=type(error).__name__, traceback="".join(lines)))
             return refused(error)
+
+
+def _reason_in(wish: Wish) -> str | None:
+    reason = wish.values.get("reason")
+    if not isinstance(reason, str | None):
+        raise NotUnderstood("the reason is no text")
+    return clean_reason(reason)
 
 
 def _bound(path: Path) -> socket.socket:

@@ -1,0 +1,18 @@
+"""Every order there is, by the name the control socket and `gatepost.cli.operating.perform` take."""
+
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import Any
+
+from gatepost.audit.trail import Signature
+from gatepost.orders.desk import Order, OrderDesk, Values
+from gatepost.orders.message import message
+
+ORDERS: dict[str, Order] = {
+    "message": message,
+}
+
+
+def orders_of(desk: OrderDesk) -> dict[str, Callable[[Values, Signature], Awaitable[dict[str, Any]]]]:
+    """Give each order what it works with."""
+    return {name: partial(order, desk) for name, order in ORDERS.items()}
