@@ -34,11 +34,12 @@ from gatepost.outbox.depths import depths
 from gatepost.outbox.operate import operate
 from gatepost.outbox.workers import living
 from gatepost.parts import (
+    build_bounces,
     build_composer,
     build_hiding,
     build_keys,
-    build_links,
     build_passwords,
+    build_prepare,
     build_return_path,
     build_templates,
     build_transport,
@@ -119,6 +120,7 @@ class Gatepost:
         self._metrics = Metrics()
         self.events.subscribe(self._metrics.on_event)
         self._keys = build_keys(settings)
+        self._hiding = build_hiding(settings)
         self._database = OpenedLater(settings.database_url)
         self._templates = build_templates(settings, templates)
         self._brand = brand_of(settings)
@@ -145,6 +147,7 @@ class Gatepost:
             database=self._database,
             passwords=passwords,
             keys=self._keys,
+            hiding=self._hiding,
             clock=self.clock,
             events=self.events,
             message_id_domain=message_id_domain,
@@ -161,7 +164,6 @@ class Gatepost:
             challenge=challenge,
         )
         self._operate = partial(operate, self.write, self.clock, self.events)
-        self._hiding = build_hiding(settings)
         desk = OrderDesk(
             write=self.write,
             clock=self.clock,
@@ -282,9 +284,16 @@ class Gatepost:
 
     def _make_worker(self, transport: Transport, ring: Ring) -> Worker:
         return Worker(
-            Desk(self._database, transport, self._compose(), self.clock, self.events),
+            Desk(
+                self._database,
+                transport,
+                self._compose(),
+                self.clock,
+                self.events,
+                build_bounces(self.settings, self.events, transport),
+            ),
             ring,
-            prepare=build_links(self.settings, self._keys).prepare,
+            prepare=build_prepare(self.settings, self._keys, self._hiding),
             # Never the same twice: a container's host name and process number come again after its death.
             owner=f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(3)}",
             slots=self.settings.worker_slots,

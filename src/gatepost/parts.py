@@ -2,9 +2,11 @@
 
 import logging
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
+
+from sqlalchemy import Connection
 
 from gatepost.accent import accent_of
 from gatepost.accounts.keys import Keys
@@ -12,13 +14,18 @@ from gatepost.accounts.messages import Links
 from gatepost.accounts.passwords import Passwords
 from gatepost.clock import minute
 from gatepost.delivery.attempt import Compose
+from gatepost.delivery.bounces import Bounces
+from gatepost.delivery.round import Prepare
 from gatepost.events import Events
 from gatepost.mail import return_path
 from gatepost.mail.compose import Composer
 from gatepost.mail.templates import Templates
 from gatepost.observe.log import LibraryRecords, Log
-from gatepost.outbox.claim import Claimed
+from gatepost.outbox.claim import Claimed, Skip
+from gatepost.outbox.lifecycle import State
 from gatepost.settings import Settings, development_keys
+from gatepost.suppression.check import check
+from gatepost.suppression.guard import Guard
 from gatepost.suppression.hiding import Hiding
 from gatepost.transport.folder import FolderTransport
 from gatepost.transport.server import Server
@@ -48,6 +55,15 @@ def build_hiding(settings: Settings) -> Hiding:
     return Hiding([secret.get_secret_value() for secret in secrets])
 
 
+def build_bounces(settings: Settings, events: Events, transport: Transport) -> Bounces:
+    """Make what hears of a worker's transport that an address does not exist.
+
+    Raises:
+        StartRefused: the development key cannot be read or made.
+    """
+    return Bounces(build_hiding(settings), Guard(), events, transport.name)
+
+
 def build_passwords(settings: Settings) -> Passwords:
     """Make the password hasher with its threads."""
     return Passwords(
@@ -66,6 +82,26 @@ def build_links(settings: Settings, keys: Keys) -> Links:
         confirm_url=settings.email_confirm_url or f"{settings.public_url}/email/confirm",
         undo_url=settings.email_undo_url or f"{settings.public_url}/email/undo",
     )
+
+
+def build_prepare(settings: Settings, keys: Keys, hiding: Hiding) -> Prepare:
+    """Make what decides in the claim's transaction which messages go out, and makes the links of those that do."""
+    return prepare_with(hiding, build_links(settings, keys).prepare)
+
+
+def prepare_with(hiding: Hiding, links: Prepare) -> Prepare:
+    """Ask first which addresses must not be written to: only the others' tokens begin to live."""
+
+    def prepare(tx: Connection, claimed: Sequence[Claimed], now_ms: int) -> list[Mapping[str, str] | Skip]:
+        stopped = check(tx, hiding, claimed, now_ms)
+        others = [one for one in claimed if one.id not in stopped]
+        prepared = iter(links(tx, others, now_ms))
+        return [
+            Skip(str(reason), State.SUPPRESSED) if (reason := stopped.get(one.id)) else next(prepared)
+            for one in claimed
+        ]
+
+    return prepare
 
 
 def build_templates(settings: Settings, own: Path | None = None) -> Templates:

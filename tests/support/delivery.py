@@ -9,6 +9,7 @@ from typing import Any
 from gatepost.clock import Clock, SystemClock
 from gatepost.database.connection import Database
 from gatepost.delivery.attempt import Desk
+from gatepost.delivery.bounces import Bounces
 from gatepost.delivery.chores import Chore
 from gatepost.delivery.ring import Ring
 from gatepost.delivery.round import Prepare
@@ -19,11 +20,13 @@ from gatepost.outbox.claim import Claimed
 from gatepost.outbox.enqueue import enqueue
 from gatepost.outbox.search import MessageDetail, find
 from gatepost.signals import StopSign
+from gatepost.suppression.guard import Guard
 from gatepost.testing import Call, Step, SubmissionServer
 from gatepost.transport.server import Server
 from gatepost.transport.smtp import SmtpTransport
 from gatepost.transport.transport import Envelope, Transport
 from tests.support.outbox import enlisted
+from tests.support.suppressing import HIDING
 
 DEADLINE_S = 20.0
 NEVER_S = 3600.0
@@ -96,7 +99,9 @@ class Delivery:
         self.heard: list[Event] = []
         self._changed = asyncio.Event()
         self.events.subscribe(self._hear)
-        self.desk = Desk(database, transport, compose, clock, self.events)
+        self.guard = Guard()
+        bounces = Bounces(HIDING, self.guard, self.events, transport.name)
+        self.desk = Desk(database, transport, compose, clock, self.events, bounces)
         self.worker = Worker(
             self.desk,
             self.ring,

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from gatepost.clock import Clock
 from gatepost.database.connection import Database
+from gatepost.delivery.bounces import Bounce, Bounces
 from gatepost.delivery.commits import Commits
 from gatepost.delivery.outcome_events import attempt_event
 from gatepost.delivery.retry import judge, without_template
@@ -32,12 +33,13 @@ class Desk:
     compose: Compose
     clock: Clock
     events: Events
+    bounces: Bounces
 
 
 class Attempt:
     """A try under way. `verdict` and `tried` are what it came to, as soon as that is known; `over`: it is durable.
 
-    `reply` is how the submission ended, where one did.
+    `reply` is how the submission ended, where one did; `bounce` what that said of the address.
     """
 
     def __init__(self, desk: Desk, commits: Commits, claimed: Claimed, values: Mapping[str, str]) -> None:
@@ -46,6 +48,7 @@ class Attempt:
         self.verdict: Verdict | None = None
         self.tried: Try | None = None
         self.reply: Reply | None = None
+        self.bounce: Bounce | None = None
         self.over = False
         self._desk = desk
         self._commits = commits
@@ -98,6 +101,8 @@ class Attempt:
         if self.verdict is not None and self.tried is not None:
             event = attempt_event(self.claimed, self.verdict, self.tried, self._desk.clock.now_ms())
             self._desk.events.emit(event)
+        if self.bounce is not None and self.bounce.told is not None:
+            self._desk.events.emit(self.bounce.told)
 
     async def _submit(self, envelope: Envelope) -> None:
         try:
@@ -128,19 +133,18 @@ class Attempt:
             return
         now_ms, chance = self._desk.clock.now_ms(), random.random()  # noqa: S311  # jitter
         verdict = judge(reply, self.claimed, now_ms, chance, room=self._desk.transport.room() > 0)
-        self._decide(
-            verdict,
-            Try(
-                outcome=str(reply.outcome),
-                phase=str(reply.phase),
-                reply_code=reply.code if reply.code is not None and 200 <= reply.code <= 599 else None,
-                enhanced_status=enhanced_status(reply.enhanced_status or ""),
-                reply_text=_storable(reply.text),
-                server=_storable(reply.server),
-                started_at=self._started_at,
-                duration_ms=self._duration_ms(),
-            ),
+        tried = Try(
+            outcome=str(reply.outcome),
+            phase=str(reply.phase),
+            reply_code=reply.code if reply.code is not None and 200 <= reply.code <= 599 else None,
+            enhanced_status=enhanced_status(reply.enhanced_status or ""),
+            reply_text=_storable(reply.text),
+            server=_storable(reply.server),
+            started_at=self._started_at,
+            duration_ms=self._duration_ms(),
         )
+        self.bounce = self._desk.bounces.heard(self.claimed, tried)
+        self._decide(verdict, tried)
 
     def _not_composed(self, error: Exception) -> Verdict:
         match error:

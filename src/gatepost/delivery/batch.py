@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection
 
 from gatepost.database.connection import Work
+from gatepost.delivery.bounces import Bounce, write_all
 from gatepost.delivery.round import Look, Round
 from gatepost.outbox.claim import Claimed
 from gatepost.outbox.late import settle_late
@@ -25,21 +26,29 @@ from gatepost.outbox.settle import (
 
 
 class Settling(NamedTuple):
-    """What a try came to, and who is told when it is durable: True, False when it was no longer ours, or an error."""
+    """What a try came to, and who is told when it is durable: True, False when it was no longer ours, or an error.
+
+    `bounce` is what the server said of the address with it, where it said something.
+    """
 
     claimed: Claimed
     verdict: Verdict
     tried: Try
     told: Callable[[bool | Exception], None]
+    bounce: Bounce | None = None
 
     def alone(self, now_ms: int) -> Work[bool]:
         """The work that writes this result only."""
-        claimed, verdict, tried, _ = self
-        return lambda tx: (
-            settle(tx, claimed, verdict, tried, now_ms)
-            or is_settled(tx, claimed, tried)
-            or settle_late(tx, claimed, verdict, tried, now_ms)
-        )
+        claimed, verdict, tried, _, bounce = self
+
+        def work(tx: Connection) -> bool:
+            if settle(tx, claimed, verdict, tried, now_ms):
+                if bounce is not None:
+                    bounce.write(tx, now_ms)
+                return True
+            return is_settled(tx, claimed, tried) or settle_late(tx, claimed, verdict, tried, now_ms)
+
+        return work
 
 
 class Mark(NamedTuple):
@@ -75,6 +84,8 @@ class Batch:
             settle_all(tx, [Result(*one[:3]) for one in self.results], self.now_ms)
         if self.marks:
             mark_all(tx, [one.claimed for one in self.marks])
+        if bounces := [one.bounce for one in self.results if one.bounce is not None]:
+            write_all(tx, bounces, self.now_ms)
         return None if self.look is None else self.look(tx)
 
     def alone(self) -> list[Work[Any]]:

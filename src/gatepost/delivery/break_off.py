@@ -5,6 +5,7 @@ from collections.abc import Collection
 from sqlalchemy import Connection
 
 from gatepost.delivery.attempt import Attempt, Desk
+from gatepost.delivery.bounces import write_all
 from gatepost.errors import TryLater
 from gatepost.events import WorkerFailed
 from gatepost.outbox.settle import settle
@@ -18,7 +19,9 @@ async def break_off(desk: Desk, attempts: Collection[Attempt]) -> int:
     now_ms = desk.clock.now_ms()
 
     def work(tx: Connection) -> list[Attempt]:
-        return [one for one in in_order if settle(tx, one.claimed, *one.break_off(now_ms), now_ms)]
+        settled = [one for one in in_order if settle(tx, one.claimed, *one.break_off(now_ms), now_ms)]
+        write_all(tx, [one.bounce for one in settled if one.bounce is not None], now_ms)
+        return settled
 
     try:
         for attempt in await desk.database.write(work):

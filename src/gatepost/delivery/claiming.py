@@ -80,6 +80,7 @@ class Claiming:
         passing = self._passing(allowed, now_s)
         return Look(
             prepare=self._prepare,
+            bounces=self._desk.bounces,
             owner=self._owner,
             free=free if passing else min(free, allowed.hand),
             now_ms=self._desk.clock.now_ms(),

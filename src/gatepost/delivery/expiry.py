@@ -1,9 +1,14 @@
 """The end of messages that nobody can claim: they become `expired` all the same, piece by piece."""
 
+import uuid
+from collections.abc import Sequence
 from functools import partial
+
+from sqlalchemy import Connection
 
 from gatepost.delivery.attempt import Desk
 from gatepost.delivery.outcome_events import attempt_event
+from gatepost.events import Event
 from gatepost.outbox.expire import EXPIRED_AT_ONCE, START, expire, overdue
 from gatepost.outbox.lifecycle import State
 from gatepost.outbox.settle import Verdict
@@ -35,7 +40,12 @@ class Expiry:
         ids, place = await self._desk.database.read(partial(overdue, place=self._place, now_ms=now_ms))
         for first in range(0, len(ids), EXPIRED_AT_ONCE):
             some = ids[first : first + EXPIRED_AT_ONCE]
-            for one in await self._desk.database.write(partial(expire, ids=some, now_ms=now_ms)):
-                self._desk.events.emit(attempt_event(one, _EXPIRED, None, now_ms))
+            for event in await self._desk.database.write(partial(self._expire, ids=some, now_ms=now_ms)):
+                self._desk.events.emit(event)
         self._place = place
         self._next_at = now_s + (WALK_EVERY_S if place == START else PIECE_EVERY_S)
+
+    def _expire(self, tx: Connection, ids: Sequence[uuid.UUID], now_ms: int) -> Sequence[Event]:
+        expired = expire(tx, ids, now_ms)
+        suppressed = self._desk.bounces.expired(tx, expired, now_ms)
+        return [*(attempt_event(one, _EXPIRED, None, now_ms) for one in expired), *suppressed]

@@ -2,13 +2,14 @@
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from sqlalchemy import Connection
 
 from gatepost.delivery.alone import Turn
+from gatepost.delivery.bounces import Bounces
 from gatepost.delivery.outcome_events import attempt_event
-from gatepost.events import MessageEvent
+from gatepost.events import AddressSuppressed, MessageEvent
 from gatepost.outbox.claim import Claimed, Skip, allow_copies, claim, claim_suspect, suspect_is_due
 from gatepost.outbox.claim_lanes import Passed, Passing, claim_passing
 from gatepost.outbox.lifecycle import State
@@ -20,10 +21,14 @@ Prepare = Callable[[Connection, Sequence[Claimed], int], Sequence[Mapping[str, s
 
 @dataclass(frozen=True)
 class Round:
-    """What one claim brought: messages to attempt, and messages that were settled without a try."""
+    """What one claim brought: messages to attempt, and messages that were settled without a try.
+
+    `suppressed` is what the end of some of these led to.
+    """
 
     ready: list[tuple[Claimed, Mapping[str, str]]]
     settled: list[MessageEvent]
+    suppressed: list[AddressSuppressed] = field(default_factory=list)
     more: bool = False  # perhaps something else could have been claimed
     walks: Sequence[tuple[Passing, Passed, float]] = ()  # with the seconds each took
     suspect: bool = False  # a message that is tried alone was due: it is this, or nothing was claimed because of it
@@ -38,12 +43,14 @@ class Look:
     """A work that claims and prepares up to `free` messages; for the arguments see `claim`.
 
     Args:
+        bounces: hears of what expires.
         copies: also make those due again that the server may have taken.
         turn: whose turn it is; not NOBODY's.
         passing: where some lanes are full, what may be claimed all the same and how many of it, in this order.
     """
 
     prepare: Prepare
+    bounces: Bounces
     owner: str
     free: int
     now_ms: int
@@ -84,9 +91,10 @@ class Look:
 
     def _prepared(self, tx: Connection, claimed: Sequence[Claimed], found: Round) -> Round:
         in_time = [one for one in claimed if one.expires_at > self.now_ms]
-        for one in claimed:
-            if one.expires_at <= self.now_ms:
-                self._settle(tx, found, one, Verdict(state=State.EXPIRED, reason="expired", counted=False))
+        over = [one for one in claimed if one.expires_at <= self.now_ms]
+        for one in over:
+            self._settle(tx, found, one, Verdict(state=State.EXPIRED, reason="expired", counted=False))
+        found.suppressed.extend(self.bounces.expired(tx, over, self.now_ms))
         if in_time:
             for one, prepared in zip(in_time, self.prepare(tx, in_time, self.now_ms), strict=True):
                 if isinstance(prepared, Skip):

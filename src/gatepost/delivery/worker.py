@@ -161,7 +161,7 @@ class Worker:
             self._ring.ring()
 
     def _begin(self, found: Round) -> None:
-        for event in found.settled:
+        for event in (*found.settled, *found.suppressed):
             self._desk.events.emit(event)
         for claimed, values in found.ready:
             attempt = Attempt(self._desk, self._commits, claimed, values)
@@ -191,7 +191,7 @@ class Worker:
             self._settle(attempt, *attempt.cancelled())
 
     def _settle(self, attempt: Attempt, verdict: Verdict, tried: Try) -> None:
-        self._commits.settle(Settling(attempt.claimed, verdict, tried, partial(self._settled, attempt)))
+        self._commits.settle(Settling(attempt.claimed, verdict, tried, partial(self._settled, attempt), attempt.bounce))
 
     def _settled(self, attempt: Attempt, outcome: bool | Exception) -> None:
         self._open.discard(attempt)

@@ -11,17 +11,21 @@ from sqlalchemy.exc import IntegrityError
 
 from gatepost.database.connection import Database
 from gatepost.delivery import commits
+from gatepost.delivery.bounces import Bounces
 from gatepost.delivery.commits import MAX_UNSETTLED
 from gatepost.delivery.round import Look, Round
 from gatepost.errors import DatabaseUnavailable, TryLater
+from gatepost.events import Events
 from gatepost.outbox.claim import Claimed
 from gatepost.outbox.lifecycle import State
 from gatepost.outbox.search import find
 from gatepost.outbox.settle import NotAllOurs, Result, Verdict, mark_all, settle_all, take
+from gatepost.suppression.guard import Guard
 from tests.support.commits import TRIED, Asking
 from tests.support.delivery import DEADLINE_S
 from tests.support.outbox import NOW_MS, claim_as, draft, enqueue_all, state_of
 from tests.support.postgresql import deadlocks
+from tests.support.suppressing import HIDING
 
 OWNER = "worker-1"
 DEFERRED = Verdict(state=State.DEFERRED, reason="transient", due_at=NOW_MS)
@@ -268,7 +272,8 @@ async def _claimed(database: Database, count: int, *, marked: int = 0) -> list[C
 
 
 def _look(prepare: Any = lambda tx, claimed, now_ms: [{} for _ in claimed]) -> Look:
-    return Look(prepare=prepare, owner=OWNER, free=5, now_ms=NOW_MS, while_alive=False, copies=False)
+    bounces = Bounces(HIDING, Guard(), Events(), "test")
+    return Look(prepare=prepare, bounces=bounces, owner=OWNER, free=5, now_ms=NOW_MS, while_alive=False, copies=False)
 
 
 def _take_over(tx: Connection, claimed: list[Claimed]) -> None:

@@ -7,7 +7,9 @@ from sqlalchemy import Connection
 
 from gatepost.accounts.keys import Keys
 from gatepost.accounts.messages import Links
+from gatepost.delivery.bounces import Bounces
 from gatepost.delivery.round import Look, Round
+from gatepost.events import Events
 from gatepost.outbox.claim import Claimed, allow_copies, claim, claim_suspect, suspect_is_due
 from gatepost.outbox.claim_lanes import Passing, claim_passing
 from gatepost.outbox.expire import EXPIRED_AT_ONCE, START, expire, overdue
@@ -16,8 +18,10 @@ from gatepost.outbox.late import settle_late
 from gatepost.outbox.lifecycle import State
 from gatepost.outbox.settle import Try, Verdict, is_settled, mark_committing, settle
 from gatepost.outbox.workers import beat, enlist, leave, strike_out_dead
+from gatepost.suppression.guard import Guard
 from tests.conformance.plans.filled import Filled
 from tests.conformance.plans.filling import DAY_MS, NOW_MS, OWNER, address_of
+from tests.support.suppressing import HIDING
 
 SLOTS = 16
 DOMAIN = address_of(1).rpartition("@")[2]
@@ -87,7 +91,15 @@ def test_a_round_renews_each_token_by_its_key(filled: Filled) -> None:
         confirm_url="/c",
         undo_url="/u",
     )
-    look = Look(prepare=links.prepare, owner="me", free=SLOTS, now_ms=NOW_MS, while_alive=False, copies=True)
+    look = Look(
+        prepare=links.prepare,
+        bounces=Bounces(HIDING, Guard(), Events(), "test"),
+        owner="me",
+        free=SLOTS,
+        now_ms=NOW_MS,
+        while_alive=False,
+        copies=True,
+    )
 
     def work(tx: Connection) -> Round:
         return look(tx)
