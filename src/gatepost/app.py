@@ -290,7 +290,7 @@ class Gatepost:
                 self._compose(),
                 self.clock,
                 self.events,
-                build_bounces(self.settings, self.events, transport),
+                build_bounces(self._hiding, self.events, transport),
             ),
             ring,
             prepare=build_prepare(self.settings, self._keys, self._hiding),

@@ -55,13 +55,9 @@ def build_hiding(settings: Settings) -> Hiding:
     return Hiding([secret.get_secret_value() for secret in secrets])
 
 
-def build_bounces(settings: Settings, events: Events, transport: Transport) -> Bounces:
-    """Make what hears of a worker's transport that an address does not exist.
-
-    Raises:
-        StartRefused: the development key cannot be read or made.
-    """
-    return Bounces(build_hiding(settings), Guard(), events, transport.name)
+def build_bounces(hiding: Hiding, events: Events, transport: Transport) -> Bounces:
+    """Make what hears of a worker's transport that an address does not exist."""
+    return Bounces(hiding, Guard(), events, transport.name)
 
 
 def build_passwords(settings: Settings) -> Passwords:
