@@ -10,6 +10,7 @@ from gatepost.accounts.password_policy import PasswordPolicy
 from gatepost.accounts.passwords import Passwords
 from gatepost.clock import Clock
 from gatepost.events import Events
+from gatepost.suppression.hiding import Hiding
 
 SECRET = "a secret of the tests, long enough to be one"
 
@@ -22,6 +23,7 @@ def cheap_gate(database: Any, clock: Clock, events: Events) -> Iterator[Gate]:
         database=database,
         passwords=passwords,
         keys=Keys([SECRET]),
+        hiding=Hiding([SECRET]),
         clock=clock,
         events=events,
         message_id_domain="gatepost.example",

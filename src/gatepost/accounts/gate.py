@@ -10,6 +10,7 @@ from gatepost.accounts.passwords import Passwords
 from gatepost.clock import Clock
 from gatepost.database.connection import Database
 from gatepost.events import Events
+from gatepost.suppression.hiding import Hiding
 
 Welcome = Literal["at_registration", "at_verification", "off"]
 
@@ -19,6 +20,7 @@ class Gate:
     """The parts and the policy of the account flows.
 
     Args:
+        hiding: finds the suppressions of an address.
         message_id_domain: right-hand side of every Message-ID.
         reveal_accounts: whether a registration may say that an address is taken.
         welcome: when the welcome message goes out.
@@ -34,6 +36,7 @@ class Gate:
     database: Database
     passwords: Passwords
     keys: Keys
+    hiding: Hiding
     clock: Clock
     events: Events
     message_id_domain: str

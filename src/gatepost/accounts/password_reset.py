@@ -15,6 +15,7 @@ from gatepost.accounts.sessions import end_all
 from gatepost.accounts.token_mail import promise
 from gatepost.accounts.tokens import Purpose
 from gatepost.accounts.verification import accept_proof, hash_new_password, redeemable
+from gatepost.audit.trail import Signature
 from gatepost.errors import BadToken
 from gatepost.events import (
     AccountRestored,
@@ -26,16 +27,22 @@ from gatepost.events import (
 )
 from gatepost.mail.address import mask_address, parse_address
 from gatepost.outbox.enqueue import Enqueued, enqueue
+from gatepost.suppression.lift import Lifted, lift_bounces
+
+# Who lifts a suppression where a link that came by mail was used; and as the source of the event.
+BY_RESET = "password reset"
+SOURCE = "password_reset"
 
 
 @dataclass(frozen=True)
 class _Done:
-    """What a reset found and wrote. `ended`: how many sessions."""
+    """What a reset found and wrote. `ended`: how many sessions; `lifted`: what its arrival disproved."""
 
     before: AccountRow
     after: AccountRow
     notice: Enqueued
     ended: int
+    lifted: tuple[Lifted, ...]
 
 
 async def request_reset(
@@ -87,7 +94,8 @@ async def reset_password(
     """Redeem a reset token: the new password counts, everything that was open is void, and the owner is told.
 
     Every session ends, every other token is void, and a deleted account is there again. The client is one the owner
-    was at, and the address has all its guesses: nobody's guesses shut its owner out any more.
+    was at, and the address has all its guesses: nobody's guesses shut its owner out any more. The link came by mail, so
+    the mailbox works: suppressions for bounces are lifted.
 
     Raises:
         BadToken: every bad token alike.
@@ -119,9 +127,11 @@ async def _reset(gate: Gate, token: object, password: str, request_id: str, clie
         ended = end_all(tx, after.id)
         remember(tx, gate.keys, after.id, client, now_ms)
         forget_guesses(tx, gate, after.address_key)
+        by = Signature(actor=BY_RESET, request_id=request_id)
+        lifted = lift_bounces(tx, gate.hiding, live.address_key, by=by, now_ms=now_ms)
         to = messages.addressee(gate.keys, after, after.address_key, request_id, client=client)
         notice = enqueue(tx, messages.password_changed(to), now_ms=now_ms, domain=gate.message_id_domain)
-        return _Done(before, after, notice, ended)
+        return _Done(before, after, notice, ended, lifted)
 
     return await gate.database.write(work)
 
@@ -134,6 +144,8 @@ def _tell(gate: Gate, done: _Done, request_id: str) -> None:
         gate.events.emit(AccountRestored(request_id=request_id, account_id=account_id))
     told = (str(done.notice.id),)
     gate.events.emit(PasswordWasReset(request_id=request_id, account_id=account_id, messages=told))
+    for one in done.lifted:
+        gate.events.emit(one.event(SOURCE, request_id))
     if done.ended:
         gate.events.emit(
             SignedOut(request_id=request_id, account_id=account_id, reason="password_reset", count=done.ended)

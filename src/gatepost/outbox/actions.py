@@ -36,6 +36,7 @@ STATES: dict[Action, frozenset[State]] = {
             State.EXPIRED,
             State.UNKNOWN,
             State.CANCELLED,
+            State.SUPPRESSED,  # whether its recipient may be written to by now is asked when it goes out
         }
     ),
 }
@@ -81,7 +82,6 @@ _WHY_NOT: dict[Action, dict[State, str]] = {
     Action.RESEND: {
         **_rows(WAITING, N_("It still waits and goes out by itself. To have it tried now, hold it and release it.")),
         State.HELD: N_("It is held and was not sent yet. Release it instead."),
-        State.SUPPRESSED: N_("Its recipient must not be written to."),
     },
 }
 
