@@ -28,6 +28,7 @@ class Taken:
         state: the message's state now; None without a message, and of a fact that was repeated.
         suppressed: the suppression that came of it, to be told once the transaction is durable.
         unusual: why none came of it although the mailbox does not exist: too many came back. To be told likewise.
+        believed: whether it was believed that the mailbox does not exist.
     """
 
     fact: Fact
@@ -36,3 +37,4 @@ class Taken:
     state: str | None = None
     suppressed: AddressSuppressed | None = None
     unusual: BouncesUnusual | None = None
+    believed: bool = False
