@@ -17,6 +17,8 @@ from gatepost.delivery.attempt import Compose
 from gatepost.delivery.bounces import Bounces
 from gatepost.delivery.round import Prepare
 from gatepost.events import Events
+from gatepost.feedback.provider import Provider
+from gatepost.feedback.providers.every import every_provider
 from gatepost.mail import return_path
 from gatepost.mail.compose import Composer
 from gatepost.mail.templates import Templates
@@ -154,6 +156,15 @@ def build_transport(settings: Settings, events: Events | None = None, switch: Sw
         client=settings.smtp_client,
         events=events,
     )
+
+
+def build_providers(settings: Settings) -> Mapping[str, Provider]:
+    """Make what reads the feedback of each provider, by its name in POST /feedback/{name}.
+
+    Raises:
+        SettingsError: a provider's key cannot be read, or what reads it is not installed.
+    """
+    return every_provider(settings)
 
 
 def reset_page(settings: Settings) -> str:
