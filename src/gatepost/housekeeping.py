@@ -14,7 +14,8 @@ from gatepost.accounts.tokens import prune_tokens
 from gatepost.accounts.wanted_address import prune_address_changes
 from gatepost.delivery.chores import Announced, Chore
 from gatepost.events import AccountsErased, MessagesAnonymised
-from gatepost.outbox.prune import prune_no_account
+from gatepost.feedback.forgetting import forget_details
+from gatepost.outbox.prune import prune_born_cancelled, prune_messages, prune_no_account
 from gatepost.outbox.retention import anonymise
 from gatepost.settings import Settings
 
@@ -25,8 +26,15 @@ def build_chores(settings: Settings, keys: Keys) -> tuple[Chore, ...]:
     """Make the chores of a worker; each does one bounded batch in a transaction of its own."""
     messages_kept = settings.messages_kept_days
     unverified_kept = settings.unverified_kept_days
+    recipients_kept = settings.recipients_kept_days
+    forgetting: tuple[Chore, ...] = ()
+    if recipients_kept is not None and recipients_kept < messages_kept:
+        forgetting = (
+            Announced(partial(anonymise, kept_days=recipients_kept, also=(forget_details,)), MessagesAnonymised),
+        )
     return (
         prune_no_account,
+        prune_born_cancelled,
         prune_tokens,
         prune_spent_tokens,
         prune_candidates,
@@ -44,5 +52,6 @@ def build_chores(settings: Settings, keys: Keys) -> tuple[Chore, ...]:
             partial(erase_unverified, kept_days=unverified_kept, keys=keys),
             partial(AccountsErased, reason="never_verified"),
         ),
-        Announced(partial(anonymise, kept_days=messages_kept), MessagesAnonymised),
+        *forgetting,
+        partial(prune_messages, kept_days=messages_kept),
     )

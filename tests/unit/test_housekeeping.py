@@ -13,7 +13,7 @@ from gatepost.delivery.chores import Announced
 from gatepost.housekeeping import build_chores
 from gatepost.settings import Settings
 
-CHORES = build_chores(Settings(), Keys(["a secret of the tests, long enough to be one"]))
+CHORES = build_chores(Settings(recipients_kept_days=30), Keys(["a secret of the tests, long enough to be one"]))
 
 
 def _inner(chore: Any) -> Any:
@@ -56,7 +56,7 @@ def test_a_chore_with_an_event_of_its_own_names_it(name: str, told: tuple[str, s
 
 def test_every_setting_of_days_reaches_its_chore() -> None:
     """What the operator set is what counts."""
-    settings = Settings(deleted_kept_days=1, unverified_kept_days=3, messages_kept_days=31)
+    settings = Settings(deleted_kept_days=1, unverified_kept_days=3, messages_kept_days=31, recipients_kept_days=7)
     chores = build_chores(settings, Keys(["a secret of the tests, long enough to be one"]))
     partials = [one.chore if isinstance(one, Announced) else one for one in chores]
     given = {_inner(one).__name__: one.keywords for one in partials if isinstance(one, partial)}
@@ -64,6 +64,17 @@ def test_every_setting_of_days_reaches_its_chore() -> None:
         "erase_deleted": 1,
         "erase_unverified": 3,
         "prune_unproved_candidates": 3,
-        "anonymise": 31,
+        "anonymise": 7,
+        "prune_messages": 31,
         "prune_address_changes": 31 * 24 * 3600,
     } == {name: keywords.get("kept_days", keywords.get("kept_s")) for name, keywords in given.items()}
+
+
+@pytest.mark.parametrize("days", [None, 31], ids=["unset", "as long"])
+def test_nothing_is_forgotten_just_before_it_is_deleted(days: int | None) -> None:
+    """A message that says whom it was for until its end is written to once less."""
+    chores = build_chores(
+        Settings(messages_kept_days=31, recipients_kept_days=days),
+        Keys(["a secret of the tests, long enough to be one"]),
+    )
+    assert "anonymise" not in {_inner(one).__name__ for one in chores}

@@ -530,6 +530,14 @@ def test_argon2_lanes_need_memory() -> None:
     )
 
 
+def test_a_message_cannot_say_whom_it_was_for_when_it_is_gone() -> None:
+    """Who wants recipients kept longer has to keep the messages longer."""
+    assert refused(MESSAGES_KEPT_DAYS="31", RECIPIENTS_KEPT_DAYS="32") == (
+        "GATEPOST_RECIPIENTS_KEPT_DAYS must be at most messages_kept_days (31): then the message itself goes."
+    )
+    assert 31 == load(MESSAGES_KEPT_DAYS="31", RECIPIENTS_KEPT_DAYS="31").recipients_kept_days
+
+
 # Code
 
 

@@ -90,6 +90,15 @@ def _argon2_lanes(draft: Draft) -> None:
             draft.refuse("argon2_memory_kib", f"must be at least {least}: 8 for each of argon2_parallelism's lanes")
 
 
+def _recipients_are_not_kept_longer(draft: Draft) -> None:
+    if draft.usable("messages_kept_days", "recipients_kept_days"):
+        most, days = draft.values["messages_kept_days"], draft.values["recipients_kept_days"]
+        if days is not None and days > most:
+            draft.refuse(
+                "recipients_kept_days", f"must be at most messages_kept_days ({most}): then the message itself goes"
+            )
+
+
 def _public_url_is_safe(draft: Draft) -> None:
     if draft.usable("public_url") and not urls.is_safe(draft.values["public_url"]):
         draft.refuse("public_url", "is unsafe: mailed links carry secrets; begin it with https://")
@@ -162,7 +171,7 @@ def _weak_argon2(draft: Draft) -> Iterable[tuple[str, int]]:
 
 
 _Rule = Callable[[Draft], None]
-_RULES: tuple[_Rule, ...] = (_argon2_lanes, _public_url_is_safe, _keys_are_varied)
+_RULES: tuple[_Rule, ...] = (_argon2_lanes, _recipients_are_not_kept_longer, _public_url_is_safe, _keys_are_varied)
 _PRODUCTION_RULES: tuple[_Rule, ...] = (
     _nothing_needed_is_missing,
     _argon2_is_strong,

@@ -438,12 +438,12 @@ _ACCOUNTS = (
     ),
     Setting(
         name="recipients_kept_days",
-        kind="whole number of days, 1 to 3650",
+        kind="whole number of days, 7 to 3650",
         default=None,
         default_text="none: as long as the message",
         description="How long a settled message says whom it was for, where that is to be forgotten earlier.",
         example="30",
-        parse=parsing.optional(parsing.integer(1, 3650)),
+        parse=parsing.optional(parsing.integer(7, 3650)),
         show=optional,
     ),
 )

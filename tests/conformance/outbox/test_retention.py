@@ -10,7 +10,7 @@ from sqlalchemy import Connection, select, update
 from gatepost.audit.trail import Signature
 from gatepost.database.connection import Database
 from gatepost.errors import ActionRefused
-from gatepost.mail.draft import Draft
+from gatepost.mail.draft import MAX_EXPIRES_IN_S, Draft
 from gatepost.outbox import bookmark, retention
 from gatepost.outbox.actions import FORGOTTEN_TEXT, STATES, Action
 from gatepost.outbox.claim import claim
@@ -31,8 +31,9 @@ BY = Signature(actor="admin token", reason="zoe asked by phone")
 ZOE = "zoe@example.com"
 
 
-def _enqueue(tx: Connection, number: int, skip: str | None = None) -> uuid.UUID:
+def _enqueue(tx: Connection, number: int, skip: str | None = None, expires_in_s: int = 3600) -> uuid.UUID:
     draft = Draft(
+        expires_in_s=expires_in_s,
         template="welcome",
         recipient=ZOE,
         values={"name": "Zoe"},
@@ -155,8 +156,8 @@ async def test_what_is_forgotten_cannot_be_sent_again(database: Database, state:
 
     def work(tx: Connection) -> uuid.UUID:
         message_id = _enqueue(tx, 0, skip="operator" if state is State.CANCELLED else None)
-        if state is State.EXPIRED:
-            tx.execute(update(messages).values(state="expired", reason="expired", due_at=None))
+        if state in (State.EXPIRED, State.SUPPRESSED):
+            tx.execute(update(messages).values(state=str(state), reason=str(state), due_at=None))
         elif state is not State.CANCELLED:
             _settle_all(tx, Verdict(state=state, reason="refused"), "permanent")
         return message_id
@@ -165,6 +166,61 @@ async def test_what_is_forgotten_cannot_be_sent_again(database: Database, state:
     assert 1 == await _anonymise(database)
     with pytest.raises(ActionRefused, match=FORGOTTEN_TEXT):
         await database.write(lambda tx: act(tx, Action.RESEND, message_id, BY, LATER_MS).result)
+
+
+SOON_DAYS = 7
+SOON_MS = NOW_MS + SOON_DAYS * DAY_MS + 60_000
+
+
+async def _forget_soon(database: Database, now_ms: int) -> int:
+    return await database.write(lambda tx: anonymise(tx, now_ms, kept_days=SOON_DAYS))
+
+
+async def test_a_short_time_passes_what_may_still_go_out(database: Database) -> None:
+    """One that waits or is held for weeks keeps its recipient, and does not keep those behind it from being forgotten.
+
+    It is forgotten when no message of that age has time left.
+    """
+
+    def work(tx: Connection) -> tuple[uuid.UUID, uuid.UUID]:
+        waits, held = (_enqueue(tx, number, expires_in_s=MAX_EXPIRES_IN_S) for number in (0, 1))
+        act(tx, Action.HOLD, held, BY, NOW_MS)
+        _enqueue(tx, 2, skip="told_today")
+        return waits, held
+
+    waits, held = await database.write(work)
+    assert [1, 0] == [await _forget_soon(database, SOON_MS) for _ in range(2)]
+    assert {waits, held} == {row["id"] for row in await _rows(database) if row["recipient"] == ZOE}
+    await database.write(lambda tx: act(tx, Action.CANCEL, waits, BY, SOON_MS).result)
+    assert 0 == await _forget_soon(database, SOON_MS)
+    assert [2, 0] == [await _forget_soon(database, LATER_MS) for _ in range(2)]
+    assert set() == await traces(database, ["zoe"])
+
+
+async def test_what_was_passed_is_forgotten_under_a_longer_time_too(database: Database) -> None:
+    """Whatever the operator set meanwhile."""
+    held = await database.write(lambda tx: _enqueue(tx, 0, expires_in_s=MAX_EXPIRES_IN_S))
+    await database.write(lambda tx: act(tx, Action.HOLD, held, BY, NOW_MS).result)
+    await _forget_soon(database, SOON_MS)
+    assert 1 == await _anonymise(database)
+
+
+async def test_a_short_time_set_later_goes_on_where_the_long_one_was(database: Database) -> None:
+    """The walk for those that were passed begins there, too: everything before it is forgotten already."""
+    await database.write(lambda tx: [_enqueue(tx, number, skip="told_today") for number in range(2)])
+    assert 2 == await _anonymise(database)
+    (second,) = [row["id"] for row in await _rows(database)][1:]
+    assert 0 == await _forget_soon(database, LATER_MS)
+    assert second == await database.write(lambda tx: bookmark.come_to(tx, "anonymised late messages"))
+
+
+async def test_what_else_is_known_of_them_is_forgotten_in_the_same_transaction(database: Database) -> None:
+    """Whoever keeps something about messages takes part."""
+    told: list[uuid.UUID] = []
+    message_id = await database.write(lambda tx: _enqueue(tx, 0, skip="told_today"))
+    also = (lambda tx, ids: told.extend(ids),)
+    await database.write(lambda tx: anonymise(tx, LATER_MS, kept_days=KEPT_DAYS, also=also))
+    assert [message_id] == told
 
 
 async def test_messages_to_nobody_are_left_to_the_prune(database: Database) -> None:

@@ -18,6 +18,7 @@ from gatepost.accounts.spent_tokens import prune_spent_tokens
 from gatepost.accounts.tables import accounts, address_changes
 from gatepost.delivery.chores import Chore
 from gatepost.outbox.cancel import cancel_of_account
+from gatepost.outbox.prune import MESSAGES_AT_ONCE, prune_born_cancelled, prune_messages
 from gatepost.outbox.retention import BATCH, anonymise
 from tests.conformance.plans.filled import Filled
 from tests.conformance.plans.filling import DAY_MS, FLOODED, NOW_MS, account_id, address_of, row_id
@@ -28,7 +29,8 @@ CHORES: dict[str, Callable[[int], Chore]] = {
     "deleted": lambda days: partial(erase_deleted, kept_days=days, keys=KEYS),
     "unverified": lambda days: partial(erase_unverified, kept_days=days, keys=KEYS),
     "candidates": lambda days: partial(prune_unproved_candidates, kept_days=days),
-    "messages": lambda days: partial(anonymise, kept_days=days),
+    "recipients": lambda days: partial(anonymise, kept_days=days),
+    "messages": lambda days: partial(prune_messages, kept_days=days),
 }
 
 
@@ -95,6 +97,20 @@ def test_forgetting_walks_a_bounded_piece(settled: Filled) -> None:
         assert [BATCH, BATCH] == [anonymise(tx, NOW_MS, kept_days=31) for _ in range(2)]
 
     settled.examine_work(work).assert_searched(steps=150_000, pages=30_000)
+
+
+def test_pruning_walks_a_bounded_piece(settled: Filled) -> None:
+    """One batch of messages, with their attempts, feedback and what operators said; the next begins where it ended."""
+
+    def work(tx: Connection) -> None:
+        assert [MESSAGES_AT_ONCE] * 2 == [prune_messages(tx, NOW_MS, kept_days=31) for _ in range(2)]
+
+    settled.examine_work(work).assert_searched(steps=150_000, pages=30_000)
+
+
+def test_what_never_was_to_go_out_is_found_among_the_cancelled(settled: Filled) -> None:
+    """By the state, a batch at a time."""
+    settled.examine_work(lambda tx: prune_born_cancelled(tx, NOW_MS)).assert_searched(steps=150_000, pages=30_000)
 
 
 def test_spent_tokens_are_found_in_a_bounded_piece(settled: Filled) -> None:
