@@ -46,3 +46,8 @@ async def row(database: Database, suppression_id: uuid.UUID) -> dict[str, Any]:
     """One suppression."""
     (found,) = [one for one in await rows(database) if one["id"] == suppression_id]
     return found
+
+
+async def keys_and_reasons(database: Database) -> set[tuple[str, str]]:
+    """What is suppressed, and why."""
+    return {(row["address_key"], row["reason"]) for row in await rows(database)}
