@@ -21,9 +21,12 @@ from gatepost.database.later import OpenedLater
 from gatepost.delivery.attempt import Compose, Desk
 from gatepost.delivery.delay import Delay
 from gatepost.delivery.ring import Ring
+from gatepost.delivery.supervision import Supervised
 from gatepost.delivery.worker import Worker
 from gatepost.errors import InvalidInput, NotStarted, StartRefused, TryLater
 from gatepost.events import Events, SettingWarned
+from gatepost.feedback.desk import FeedbackDesk
+from gatepost.feedback.kept import KeptWatch, some_due
 from gatepost.housekeeping import build_chores
 from gatepost.life import Life
 from gatepost.mail.address import parse_address
@@ -39,6 +42,7 @@ from gatepost.parts import (
     build_hiding,
     build_keys,
     build_passwords,
+    build_providers,
     build_prepare,
     build_return_path,
     build_templates,
@@ -60,6 +64,7 @@ from gatepost.web.accounts import accounts_router
 from gatepost.web.branding import brand_of
 from gatepost.web.context import WebContext
 from gatepost.web.docs import docs_router
+from gatepost.web.feedback import feedback_router
 from gatepost.web.flows import AccountFlows
 from gatepost.web.front import front_router
 from gatepost.web.health import health_router
@@ -164,6 +169,10 @@ class Gatepost:
             challenge=challenge,
         )
         self._operate = partial(operate, self.write, self.clock, self.events)
+        self._feedback = FeedbackDesk(self._database.write, self.clock, self.events, self._hiding)
+        self._providers = build_providers(settings)
+        self._kept = KeptWatch(self._apply_kept, self.events)
+        self._applying: Supervised | None = None
         desk = OrderDesk(
             write=self.write,
             clock=self.clock,
@@ -182,6 +191,8 @@ class Gatepost:
     def router(self, prefix: str = "/auth") -> APIRouter:
         """Everything people and front ends need: the JSON routes under `prefix`, the pages at the root.
 
+        Beside them what mail providers need: POST /feedback/{provider}.
+
         Including it starts and stops the worker with the app's lifespan. Include it with `app.include_router`; a
         mounted sub-application's lifespan would never run.
         """
@@ -191,6 +202,7 @@ class Gatepost:
         router.include_router(changes_router(self._context, prefix=prefix))
         router.include_router(pages_router(self._context))
         router.include_router(account_pages_router(self._context))
+        router.include_router(feedback_router(self._context))
         return router
 
     def operations_router(self) -> APIRouter:
@@ -234,6 +246,9 @@ class Gatepost:
     async def start(self, wait_for_owner_s: float | None = None) -> None:
         """See `Life.start`."""
         await self._life.start(wait_for_owner_s)
+        self._kept.begin()
+        self._applying = Supervised("kept feedback", self._kept.run, self.events)
+        self._applying.start()
         if self._control is not None:
             await self._control.open()
 
@@ -249,6 +264,9 @@ class Gatepost:
         """See `Life.stop`; the command line is heard until then."""
         if self._control is not None:
             await self._control.close()
+        self._kept.end()
+        if self._applying is not None:
+            await self._applying.stop()
         await self._life.stop()
 
     # ---- what is handed over ----------------------------------------------------------------------------------
@@ -262,6 +280,8 @@ class Gatepost:
             ring=self._ring_the_bell,
             database=self._database,
             operate=self._operate,
+            providers=self._providers,
+            take_feedback=self._feedback.take,
             recipient_keys=self._recipient_keys,
             mail_delayed=Delay(self._database, self.clock, self._usable).is_there,
             templates=self._templates,
@@ -302,6 +322,9 @@ class Gatepost:
 
     def _compose(self) -> Compose:
         return compose_with(self._composer, build_return_path(self.settings, self._keys))
+
+    async def _apply_kept(self) -> int:
+        return await self._feedback.apply_kept() if await self._database.read(some_due) else 0
 
     def _warn_if_not_running(self) -> None:
         if self._database.opened is None and not self._warned_not_running:

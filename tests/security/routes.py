@@ -48,6 +48,8 @@ OPERATOR: frozenset[Endpoint] = frozenset(
         ("POST", "/accounts/{id}/sessions/end"),
     }
 )
+# Mail providers: each proves by what it posts that it is the one. Without a key set, nobody.
+PROVIDER: frozenset[Endpoint] = frozenset({("POST", "/feedback/{provider}")})
 # Whoever asks, under any Host; /metrics wants the admin token in production.
 PROBE: frozenset[Endpoint] = frozenset(
     {("GET", "/healthz"), ("HEAD", "/healthz"), ("GET", "/readyz"), ("HEAD", "/readyz"), ("GET", "/metrics")}
@@ -115,6 +117,7 @@ CLASSES = {
     "public": PUBLIC,
     "session": SESSION,
     "operator": OPERATOR,
+    "provider": PROVIDER,
     "probe": PROBE,
     "page": PAGE,
     "account page": ACCOUNT_PAGE,

@@ -108,6 +108,8 @@ class Site:
             "ring": self._ring,
             "database": TablesInMemory() if parts.get("mailbox") else NoDatabase(),
             "operate": Flow(),
+            "providers": {},
+            "take_feedback": Flow([]),
             "recipient_keys": lambda key: [key],
             "mail_delayed": self._mail_delayed,
             "templates": _TEMPLATES,

@@ -114,9 +114,12 @@ class KeptWatch:
         self._stopping = False
         events.subscribe(self._hear)
 
+    def begin(self) -> None:
+        """Let `run` go on until `end`; before each start, for event loops differ."""
+        self._stopping, self._call = False, asyncio.Event()
+
     async def run(self) -> None:
         """Apply until `end`: at once, and whenever there is something to apply."""
-        self._stopping = False
         while not self._stopping:
             self._call.clear()
             with contextlib.suppress(TryLater, NotStarted):

@@ -24,6 +24,7 @@ def _in(column: str, words: type[StrEnum]) -> str:
 
 IS_KEPT = text("applied_at IS NULL")
 HAS_MESSAGE = text("message IS NOT NULL")
+IS_UNMATCHED = text("message IS NULL")
 
 feedback = Table(
     "feedback",

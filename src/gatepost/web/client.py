@@ -28,7 +28,7 @@ def client_for(scope: Scope, context: WebContext) -> Client:
     if _STATE_KEY not in state:
         headers = Headers(scope=scope)
         agent = "".join(c for c in headers.get("user-agent", "") if c.isprintable())[:_MAX_AGENT_CHARACTERS]
-        state[_STATE_KEY] = client_at(_address(scope, headers, context), agent.strip() or None)
+        state[_STATE_KEY] = client_at(address_of(scope, context), agent.strip() or None)
     client: Client = state[_STATE_KEY]
     return client
 
@@ -54,7 +54,9 @@ def _warn_of_proxy(nearest: IPv4Address | IPv6Address, headers: Headers, context
         )
 
 
-def _address(scope: Scope, headers: Headers, context: WebContext) -> IPv4Address | IPv6Address | None:
+def address_of(scope: Scope, context: WebContext) -> IPv4Address | IPv6Address | None:
+    """Where a request comes from; None where nobody knows."""
+    headers = Headers(scope=scope)
     nearest = peer(scope)
     trusted = context.settings.trusted_proxies
     if nearest is not None and nearest.is_private and not any(nearest in network for network in trusted):

@@ -9,6 +9,9 @@ from gatepost.audit.trail import Signature
 from gatepost.clock import Clock
 from gatepost.database.connection import Work
 from gatepost.events import Events
+from gatepost.feedback.fact import Fact
+from gatepost.feedback.provider import Provider
+from gatepost.feedback.taken import Taken
 from gatepost.mail.compose import Composer
 from gatepost.mail.templates import Templates
 from gatepost.outbox.actions import Action
@@ -44,6 +47,12 @@ class Operate(Protocol):
     async def __call__(self, action: Action, message_id: uuid.UUID, by: Signature) -> Acted: ...
 
 
+class TakeFeedback(Protocol):
+    """Takes proven facts, durably; see `gatepost.feedback.desk.FeedbackDesk.take`."""
+
+    async def __call__(self, facts: Sequence[Fact], *, request_id: str | None = None) -> list[Taken]: ...
+
+
 @dataclass(frozen=True, kw_only=True)
 class WebContext:
     """One Gatepost as the web sees it. The callables may refuse with NotStarted while the lifespan does not run.
@@ -56,6 +65,8 @@ class WebContext:
         ring: wakes the worker; runs after the answer, as a background task.
         database: reads for the message list.
         operate: holds, releases, cancels and resends a message.
+        providers: reads what each mail provider posts, by its name.
+        take_feedback: takes what came of it.
         recipient_keys: every key under which messages to an address, as typed, may stand in the outbox.
         mail_delayed: whether mail waits for everybody at this moment, because no server takes it or the oldest message
             has waited for too long. It says nothing of one address, costs the same whoever asks, and never raises.
@@ -79,6 +90,8 @@ class WebContext:
     ring: Callable[[], Awaitable[None]]
     database: Reader
     operate: Operate
+    providers: Mapping[str, Provider]
+    take_feedback: TakeFeedback
     recipient_keys: Callable[[str], Sequence[str]]
     mail_delayed: Callable[[], Awaitable[bool]]
     templates: Templates

@@ -16,7 +16,7 @@ from starlette.types import Message, Receive, Scope, Send
 
 from gatepost.errors import SignInFailed, TryLater
 from gatepost.events import RequestAnswered, RoutineAnswered
-from gatepost.web.body import MAX_BODY_BYTES, BoundedRequest
+from gatepost.web.body import MAX_BODY_BYTES, BoundedRequest, too_large
 from gatepost.web.client import client_for
 from gatepost.web.context import WebContext
 from gatepost.web.languages import language_of
@@ -48,6 +48,7 @@ class GatepostRoute(APIRoute):
     answer_problem: ClassVar[AnswerProblem]
     takes_forms: ClassVar[bool]
     routine: ClassVar[bool]
+    max_body_bytes: ClassVar[int]
 
     def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
         super().__init__(path, endpoint, **options)
@@ -96,8 +97,9 @@ class GatepostRoute(APIRoute):
         async def answer(request: Request) -> Response:
             try:
                 check_origin(request.scope, self.context)
-                _check_body(request, json=takes_json, forms=self.takes_forms)
-                return await answer_inside(BoundedRequest(request.scope, request.receive))
+                _check_length(request, self.max_body_bytes)
+                _check_kind(request, json=takes_json, forms=self.takes_forms)
+                return await answer_inside(BoundedRequest(request.scope, request.receive, self.max_body_bytes))
             except Exception as error:
                 return self._answer(request, error)
 
@@ -115,13 +117,18 @@ class GatepostRoute(APIRoute):
         return response
 
 
-def _check_body(request: Request, *, json: bool, forms: bool) -> None:
-    """Refuse by the header fields alone what would be refused after reading: too large, or of a wrong type."""
+def _check_length(request: Request, max_bytes: int) -> None:
+    """Refuse by the header field alone what would be refused after reading: too large."""
     length = request.headers.get("content-length", "0")
-    if length.isascii() and length.isdigit() and int(length) > MAX_BODY_BYTES:
-        raise refused("body_too_large")
+    if length.isascii() and length.isdigit() and int(length) > max_bytes:
+        raise too_large(max_bytes)
+
+
+def _check_kind(request: Request, *, json: bool, forms: bool) -> None:
+    """The same for a wrong type."""
     if request.method in SAFE_METHODS or not (json or forms):
         return
+    length = request.headers.get("content-length", "0")
     kind = request.headers.get("content-type")
     if kind is None and length == "0" and "transfer-encoding" not in request.headers:
         return  # no body at all: the missing fields are named
@@ -134,7 +141,12 @@ def _is_kind(content_type: str, wanted: str) -> bool:
 
 
 def route_class_for(
-    context: WebContext, *, answer_problem: AnswerProblem = as_json, takes_forms: bool = False, routine: bool = False
+    context: WebContext,
+    *,
+    answer_problem: AnswerProblem = as_json,
+    takes_forms: bool = False,
+    routine: bool = False,
+    max_body_bytes: int = MAX_BODY_BYTES,
 ) -> type[GatepostRoute]:
     """Make the route class of one router.
 
@@ -143,6 +155,7 @@ def route_class_for(
         answer_problem: how a problem is shown; pages show it as a page.
         takes_forms: unsafe methods take form bodies instead of JSON.
         routine: nobody reads a log line about an answer that went well.
+        max_body_bytes: how much of a body is read: MAX_BODY_BYTES or MAX_POST_BYTES.
     """
     return type(
         "GatepostRoute",
@@ -152,5 +165,6 @@ def route_class_for(
             "answer_problem": staticmethod(answer_problem),
             "takes_forms": takes_forms,
             "routine": routine,
+            "max_body_bytes": max_body_bytes,
         },
     )
