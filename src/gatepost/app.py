@@ -53,6 +53,7 @@ from gatepost.parts import (
 from gatepost.seam import Mail
 from gatepost.settings import Settings
 from gatepost.signals import also_on_stop_signals
+from gatepost.suppression.by_hand import ByHand
 from gatepost.transport.folder import FolderTransport, Mailbox
 from gatepost.transport.switch import Switch
 from gatepost.transport.transport import Transport
@@ -74,6 +75,7 @@ from gatepost.web.own_pages import own_pages
 from gatepost.web.pages import pages_router
 from gatepost.web.sign_in import sign_in_router
 from gatepost.web.signed_in import current_account, verified_account
+from gatepost.web.suppressions import suppressions_router
 from gatepost.web.workshop.mailbox import mailbox_router
 from gatepost.web.workshop.templates import templates_router
 
@@ -209,6 +211,7 @@ class Gatepost:
         """What operators and developers need: /mail, the probes, in development also the mailbox and the templates."""
         router = APIRouter()
         router.include_router(messages_router(self._context))
+        router.include_router(suppressions_router(self._context))
         router.include_router(account_operators_router(self._context))
         router.include_router(health_router(self._context))
         if self._context.in_development and self._context.mailbox is not None:
@@ -282,6 +285,7 @@ class Gatepost:
             operate=self._operate,
             providers=self._providers,
             take_feedback=self._feedback.take,
+            suppressions=ByHand(self.write, self.clock, self.events, self._hiding),
             recipient_keys=self._recipient_keys,
             mail_delayed=Delay(self._database, self.clock, self._usable).is_there,
             templates=self._templates,
@@ -317,7 +321,7 @@ class Gatepost:
             # Never the same twice: a container's host name and process number come again after its death.
             owner=f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(3)}",
             slots=self.settings.worker_slots,
-            chores=build_chores(self.settings, self._keys),
+            chores=build_chores(self.settings, self._keys, self._hiding),
         )
 
     def _compose(self) -> Compose:

@@ -110,6 +110,7 @@ class Site:
             "operate": Flow(),
             "providers": {},
             "take_feedback": Flow([]),
+            "suppressions": parts.get("suppressions") or Flow(),
             "recipient_keys": lambda key: [key],
             "mail_delayed": self._mail_delayed,
             "templates": _TEMPLATES,

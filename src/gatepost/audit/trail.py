@@ -58,18 +58,20 @@ _NEWEST = (
 _FORGET = update(audit).where(among(audit.c.subject, "of_subjects"), audit.c.reason.is_not(None)).values(reason=None)
 
 
-def clean_reason(reason: str | None) -> str | None:
+def clean_reason(reason: str | None, *, field: str = "reason") -> str | None:
     """Return what an operator gave as the reason as it can be stored; None where it says nothing.
+
+    `field` is how the request calls it.
 
     Raises:
         InvalidInput: longer than MAX_REASON_CHARACTERS, or it holds NUL or half of a character.
     """
     text = (reason or "").strip()
     if _UNSTORABLE.search(text):
-        raise InvalidInput([FieldError("reason", "invalid_text", N_("Holds NUL or half of a character."))])
+        raise InvalidInput([FieldError(field, "invalid_text", N_("Holds NUL or half of a character."))])
     if len(text) > MAX_REASON_CHARACTERS:
         values = {"limit": MAX_REASON_CHARACTERS}
-        raise InvalidInput([FieldError("reason", "too_long", N_("Use at most %(limit)s characters."), values)])
+        raise InvalidInput([FieldError(field, "too_long", N_("Use at most %(limit)s characters."), values)])
     return text or None
 
 

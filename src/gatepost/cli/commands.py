@@ -9,17 +9,16 @@ from typing import Annotated
 import typer
 
 from gatepost.cli import messages, operating, send_test, serving, text, working
+from gatepost.cli.leaving import FAILED, REFUSED, failing
+from gatepost.cli.suppressions import suppressions_cli
 from gatepost.database.opening import open_database
 from gatepost.database.schema import current_revision
-from gatepost.errors import ActionRefused, GatepostError, NoSuchMessage, SettingsError, TryLater
+from gatepost.errors import GatepostError, SettingsError
 from gatepost.outbox.actions import Action
 from gatepost.outbox.lifecycle import State
 from gatepost.outbox.search import MAX_PAGE
 from gatepost.settings import Settings
 from gatepost.version import VERSION
-
-FAILED = 1  # what was asked for did not come about
-REFUSED = 2  # a setting, an argument or this machine does not allow it
 
 # Tracebacks never show local variables: they hold secrets.
 cli = typer.Typer(
@@ -34,6 +33,7 @@ messages_cli = typer.Typer(
     no_args_is_help=True, help="Look at the outbox and act on it, beside a running service or without one."
 )
 cli.add_typer(messages_cli, name="messages")
+cli.add_typer(suppressions_cli, name="suppressions")
 
 MessageId = Annotated[uuid.UUID, typer.Argument(help="The message's id, as `messages list` prints it.")]
 Reason = Annotated[str | None, typer.Option(help="Why; kept with what was done, at most 500 characters.")]
@@ -145,14 +145,8 @@ def _act(action: Action, id: uuid.UUID, reason: str | None) -> None:
         instead=f"POST /mail/messages/{id}/{action} does the same over HTTP",
     )
     values = {"action": str(action), "message": str(id), "reason": reason}
-    try:
+    with failing(_NO_SUCH_MESSAGE.format(id)):
         acted = asyncio.run(operating.perform(Settings.load(), "message", values, hints=hints))
-    except NoSuchMessage:
-        text.complain(_NO_SUCH_MESSAGE.format(id))
-        raise typer.Exit(FAILED) from None
-    except (ActionRefused, TryLater) as refusal:
-        text.complain(str(refusal))
-        raise typer.Exit(FAILED) from None
     if acted["result"] is None:
         print(f"{id}: {acted['state_before']} → {acted['state_after']}")
     else:

@@ -7,9 +7,12 @@ from typing import Any
 from gatepost.audit.trail import Signature
 from gatepost.orders.desk import Order, OrderDesk, Values
 from gatepost.orders.message import message
+from gatepost.orders.suppression import lift, suppress
 
 ORDERS: dict[str, Order] = {
     "message": message,
+    "suppress": suppress,
+    "lift": lift,
 }
 
 

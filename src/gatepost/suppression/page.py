@@ -70,6 +70,12 @@ def page(
     return [SuppressionRow(**row._mapping) for row in connection.execute(query)]
 
 
+def find(connection: Connection, suppression_id: uuid.UUID) -> SuppressionRow | None:
+    """Return one suppression; None when there is none with this id."""
+    row = connection.execute(select(*_ROW).where(suppressions.c.id == suppression_id)).one_or_none()
+    return None if row is None else SuppressionRow(**row._mapping)
+
+
 def of_address(connection: Connection, forms: Sequence[str]) -> list[SuppressionRow]:
     """Return every suppression of an address, the oldest first; for `forms` see `Hiding.forms`."""
     query = select(*_ROW).where(suppressions.c.address_key.in_(forms)).order_by(suppressions.c.id)

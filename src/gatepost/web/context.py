@@ -17,6 +17,7 @@ from gatepost.mail.templates import Templates
 from gatepost.outbox.actions import Action
 from gatepost.outbox.operate import Acted
 from gatepost.settings import Settings
+from gatepost.suppression.by_hand import ByHand
 from gatepost.transport.folder import Mailbox
 from gatepost.web.branding import Brand, File
 from gatepost.web.flows import AccountFlows
@@ -67,6 +68,7 @@ class WebContext:
         operate: holds, releases, cancels and resends a message.
         providers: reads what each mail provider posts, by its name.
         take_feedback: takes what came of it.
+        suppressions: adds, lifts and finds suppressions.
         recipient_keys: every key under which messages to an address, as typed, may stand in the outbox.
         mail_delayed: whether mail waits for everybody at this moment, because no server takes it or the oldest message
             has waited for too long. It says nothing of one address, costs the same whoever asks, and never raises.
@@ -92,6 +94,7 @@ class WebContext:
     operate: Operate
     providers: Mapping[str, Provider]
     take_feedback: TakeFeedback
+    suppressions: ByHand
     recipient_keys: Callable[[str], Sequence[str]]
     mail_delayed: Callable[[], Awaitable[bool]]
     templates: Templates
