@@ -6,11 +6,13 @@ from typing import Any
 
 from gatepost.audit.trail import Signature
 from gatepost.orders.desk import Order, OrderDesk, Values
+from gatepost.orders.feedback import feedback
 from gatepost.orders.message import message
 from gatepost.orders.suppression import lift, suppress
 
 ORDERS: dict[str, Order] = {
     "message": message,
+    "feedback": feedback,
     "suppress": suppress,
     "lift": lift,
 }
