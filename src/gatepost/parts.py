@@ -9,7 +9,7 @@ from pathlib import Path
 from sqlalchemy import Connection
 
 from gatepost.accent import accent_of
-from gatepost.accounts.keys import Keys
+from gatepost.accounts.keys import Keys, hkdf
 from gatepost.accounts.messages import Links
 from gatepost.accounts.passwords import Passwords
 from gatepost.clock import minute
@@ -19,9 +19,10 @@ from gatepost.delivery.round import Prepare
 from gatepost.events import Events
 from gatepost.feedback.provider import Provider
 from gatepost.feedback.providers.every import every_provider
-from gatepost.mail import return_path
+from gatepost.mail import return_path, unsubscribe
 from gatepost.mail.compose import Composer
 from gatepost.mail.templates import Templates
+from gatepost.mail.unsubscribe import UnsubscribeLinks
 from gatepost.observe.log import LibraryRecords, Log
 from gatepost.outbox.claim import Claimed, Skip
 from gatepost.outbox.lifecycle import State
@@ -115,7 +116,19 @@ def build_composer(settings: Settings, templates: Templates | None = None) -> Co
         product_name=settings.product_name,
         public_url=settings.public_url,
         reset_url=reset_page(settings),
+        headers=settings.mail_headers,
     )
+
+
+def build_unsubscribe_links(settings: Settings, keys: Keys, hiding: Hiding) -> UnsubscribeLinks:
+    """Make what writes and reads the links that unsubscribe.
+
+    SUPPRESSION_KEY signs them where it is set: it never changes, and people unsubscribe by old mails.
+    """
+    accepted = keys.all_for(unsubscribe.USE)
+    if settings.suppression_key:
+        accepted.insert(0, hkdf(settings.suppression_key.get_secret_value().encode(), unsubscribe.INFO))
+    return UnsubscribeLinks(accepted, settings.public_url, hiding.digest)
 
 
 def build_return_path(settings: Settings, keys: Keys) -> Callable[[uuid.UUID], str] | None:
@@ -193,12 +206,18 @@ def host_events() -> Events:
     return events
 
 
-def compose_with(composer: Composer, return_path_of: Callable[[uuid.UUID], str] | None = None) -> Compose:
+def compose_with(
+    composer: Composer,
+    return_path_of: Callable[[uuid.UUID], str] | None = None,
+    unsubscribe_links: UnsubscribeLinks | None = None,
+) -> Compose:
     """Make the function by which the worker gets a claimed message as bytes.
 
     Args:
         composer: makes the message.
         return_path_of: where bounces of a message go; None for the composer's own return path.
+        unsubscribe_links: makes the links by which people unsubscribe from what does not keep their account safe; None
+            for none.
     """
 
     def compose(claimed: Claimed, values: Mapping[str, str], now_ms: int) -> Envelope:
@@ -209,6 +228,12 @@ def compose_with(composer: Composer, return_path_of: Callable[[uuid.UUID], str] 
             message_id=claimed.message_id,
             values={"when": minute(claimed.created_at), **claimed.values, **values},
             now_ms=now_ms,
+            row_id=claimed.id,
+            unsubscribe_url=(
+                ""
+                if claimed.security or unsubscribe_links is None
+                else unsubscribe_links.link(claimed.id, claimed.recipient_key)
+            ),
         )
         bounces_to = composed.return_path if return_path_of is None else return_path_of(claimed.id)
         return Envelope(bounces_to, composed.recipient, composed.content)

@@ -114,7 +114,7 @@ def test_a_mail_in_any_colour_can_be_read(opened: Page, colour: str) -> None:
     """A product's own accent: its button and its links, light and dark."""
     axe = Axe(opened)
     values = dict.fromkeys(("name", "email", "when", "where", "product_name"), "Ada")
-    links = dict.fromkeys(("link", "public_url", "reset_url"), "https://acme.example")
+    links = dict.fromkeys(("link", "public_url", "reset_url", "unsubscribe_url"), "https://acme.example")
     html = Templates(accent=accent_of(colour)).render("account_exists", "en", values | links).html
     findings = axe_of_both(axe, opened, html)
     assert [] == findings

@@ -35,13 +35,21 @@ def test_the_folder_of_the_page_loads(templates: Templates) -> None:
 
 def test_the_draft_of_the_page_is_taken(templates: Templates) -> None:
     """It gives what its message uses, as the code of the page stands."""
-    (code,) = [block for block in fenced(PAGE, "python") if "Draft(" in block]
+    (code, _) = [block for block in fenced(PAGE, "python") if "Draft(" in block]
     names: dict[str, Draft] = {}
     exec(code, names)
     draft = names["draft"]
     templates.check(draft)
     common = dict.fromkeys(COMMON, "x")
     assert "Order 1042 is on its way" == templates.render("order_shipped", "en", {**common, **draft.values}).subject
+
+
+def test_the_draft_about_safety_is_a_draft() -> None:
+    """As its code stands, it goes out also to who unsubscribed."""
+    (_, code) = [block for block in fenced(PAGE, "python") if "Draft(" in block]
+    names: dict[str, Draft] = {}
+    exec(code, names)
+    assert names["draft"].security
 
 
 def test_the_folder_of_the_page_has_no_mistakes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

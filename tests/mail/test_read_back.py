@@ -146,6 +146,7 @@ def fields_meant(meant: Meant) -> dict[str, object]:
         "Message-ID": MESSAGE_ID,
         "Auto-Submitted": "auto-generated",
         "List-Id": "<order-shipped.acme.example>",
+        "Feedback-ID": "order_shipped:acmeexample",
         "MIME-Version": "1.0",
         "Content-Type": 'multipart/alternative; boundary="=_gatepost_alternative"',
     }

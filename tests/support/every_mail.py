@@ -58,6 +58,7 @@ def mail(message: str, language: str, of: str, product_name: str = "Acme") -> Ma
         message_id=f"<{name}@acme.example>",
         values=made_up.values,
         now_ms=NOW_MS,
+        unsubscribe_url=made_up.unsubscribe_url,
     ).content
     read = message_from_bytes(content, _class=EmailMessage, policy=policy.default)
     text, page = (part.get_content() for part in read.iter_parts())

@@ -19,10 +19,11 @@ SITE = "https://acme.example"
 HEAD = '<html lang="{# language #}"><head><title>{{ product_name }}</title></head>'
 BODY = (
     '<body><div style="display:none">{# preheader #}</div>{# content #}'
-    '<p><a href="{{ public_url }}">{{ product_name }}</a></p></body></html>'
+    '<p><a href="{{ public_url }}">{{ product_name }}</a></p>{% if unsubscribe_url %}'
+    '<p><a href="{{ unsubscribe_url }}">Stop</a></p>{% endif %}</body></html>'
 )
 CLEAN = {
-    "layout.txt": "{# content #}\n\n{{ product_name }}\n{{ public_url }}\n",
+    "layout.txt": "{# content #}\n\n{{ product_name }}\n{{ public_url }}\n{{ unsubscribe_url }}\n",
     "layout.html": HEAD + BODY,
     "order/en/subject.txt": "Your order {{ number }}",
     "order/en/body.txt": "Hi{% if name %} {{ name }}{% endif %}, it left us:\n\n{{ page }}\n",
@@ -201,6 +202,16 @@ BROKEN = [
     ),
     ("subject_empty", "error", "subject.txt", {"order/en/subject.txt": "{{ name }}"}, "is empty"),
     ("colour", "warning", "body.html", page('<p style="color: hsl(1 2% 3%)">x</p>'), "hsl(1 2% 3%)"),
+    (
+        "unsubscribe",
+        "warning",
+        "message",
+        {
+            "layout.txt": CLEAN["layout.txt"].replace("{{ unsubscribe_url }}", ""),
+            "layout.html": (HEAD + BODY).replace('<p><a href="{{ unsubscribe_url }}">Stop</a></p>', ""),
+        },
+        "{{ unsubscribe_url }}",
+    ),
 ]
 
 
@@ -255,6 +266,10 @@ def shown(tmp_path: Path, sender: str = "Acme <hello@acme.example>") -> Preview:
         (b"Auto-Submitted: auto-generated\r\n", b""),
         (b"Auto-Submitted: auto-generated", b"Auto-Submitted: no"),
         (b"List-Id: <order.acme.example>\r\n", b""),
+        (b"Feedback-ID: order:acmeexample\r\n", b""),
+        (b"Feedback-ID: order:acmeexample", b"Feedback-ID: order:acme"),
+        (b"List-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n", b""),
+        (b"List-Unsubscribe: <https:", b"List-Unsubscribe: <mailto:a@b.example>,<https:"),
         (b"Message-ID: <sample@acme.example>\r\n", b""),
         (b"Message-ID: <sample@acme.example>", b"Message-ID: sample"),
         (b"Date: ", b"Dated: "),

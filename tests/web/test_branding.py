@@ -216,7 +216,7 @@ def test_without_a_colour_there_is_no_other_stylesheet() -> None:
 def test_mails_have_the_colour_of_the_pages(tmp_path: Path) -> None:
     """The button of a mail is the button of a page: the fill, the text on it, and both in the dark."""
     settings = Settings(accent_color="#ffd400", database_url=f"sqlite:///{tmp_path / 'a.db'}")
-    values = dict.fromkeys(("name", "email", "when", "where", "product_name"), "x")
+    values = dict.fromkeys(("name", "email", "when", "where", "product_name", "unsubscribe_url"), "x")
     urls = dict.fromkeys(("public_url", "reset_url", "link"), "https://acme.example")
     html = Gatepost(settings)._templates.render("verification", "en", values | urls).html
     accent = accent_of("#ffd400")

@@ -3,15 +3,18 @@
 Everything here is pure and runs for every attempt; docs/decisions/0006 says why `email.message` is not used.
 """
 
+import functools
 import re
-from collections.abc import Mapping
+import uuid
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from gatepost.errors import ComposeError
 from gatepost.mail.address import wire_address
-from gatepost.mail.headers import date, mailbox, parse_sender, unstructured
+from gatepost.mail.headers import date, feedback_id, mailbox, own_field, parse_sender, unstructured
 from gatepost.mail.names import clean_line, clean_name
 from gatepost.mail.quoted import Value
+from gatepost.mail.template import UNSUBSCRIBE
 from gatepost.mail.templates import Templates
 from gatepost.mail.values import clean_value, is_web_address
 
@@ -29,9 +32,24 @@ HEADER_FIELDS = (
     b"Message-ID",
     b"Auto-Submitted",
     b"List-Id",
+    b"Feedback-ID",
     b"MIME-Version",
     b"Content-Type",
 )
+UNSUBSCRIBE_FIELDS = (b"List-Unsubscribe", b"List-Unsubscribe-Post")  # RFC 8058, 3.1
+# What stands for a message's id in a product's own fields, and the id of one that is in no outbox.
+ID, NO_ID = "{id}", uuid.UUID(int=0)
+
+
+def header_fields(*, own: Sequence[bytes] = (), unsubscribe: bool = False) -> tuple[bytes, ...]:
+    """Name the header fields of a message in their order.
+
+    Args:
+        own: names of the product's own fields.
+        unsubscribe: whether its recipient can unsubscribe from it.
+    """
+    inner, mime = HEADER_FIELDS[:-2], HEADER_FIELDS[-2:]
+    return (*inner, *(UNSUBSCRIBE_FIELDS if unsubscribe else ()), *own, *mime)
 
 
 def _field(name: bytes) -> bytes:
@@ -41,7 +59,11 @@ def _field(name: bytes) -> bytes:
     return rb"%b:%b(?:\r\n[\t ]+[%b]%b)*\r\n" % (re.escape(name), line, visible, line)
 
 
-_HEADER = re.compile(b"".join(map(_field, HEADER_FIELDS)) + b"\r\n")
+@functools.lru_cache(maxsize=32)  # a composer has two
+def _header(names: tuple[bytes, ...]) -> re.Pattern[bytes]:
+    return re.compile(b"".join(map(_field, names)) + b"\r\n")
+
+
 _MESSAGE_ID = re.compile(r"<[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]+@[A-Za-z0-9.-]+>")
 _ENCODING = "charset=utf-8\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n"
 _TEXT_PART = f"--{BOUNDARY}\r\nContent-Type: text/plain; {_ENCODING}"
@@ -49,16 +71,25 @@ _HTML_PART = f"--{BOUNDARY}\r\nContent-Type: text/html; {_ENCODING}"
 _END = f"--{BOUNDARY}--\r\n"
 _DELIMITER = f"\r\n--{BOUNDARY}".encode()
 _LAST_LINE = f"\r\n{_END}".encode()
+_NOTHING = Value("")
 _MIME = f'MIME-Version: 1.0\r\nContent-Type: multipart/alternative; boundary="{BOUNDARY}"\r\n\r\n'
 
 
 @dataclass(frozen=True)
 class Composed:
-    """A message ready to submit: where bounces go, to whom, and the complete bytes with CRLF line ends."""
+    """A message ready to submit.
+
+    Args:
+        return_path: where bounces go.
+        recipient: to whom.
+        content: the complete bytes with CRLF line ends.
+        fields: the names of its header fields, in their order.
+    """
 
     return_path: str
     recipient: str
     content: bytes = field(repr=False)  # the link is in it
+    fields: tuple[bytes, ...] = HEADER_FIELDS
 
 
 class Composer:
@@ -70,6 +101,7 @@ class Composer:
         product_name: as people read it.
         public_url: where the product is, without a slash at its end.
         reset_url: page where a person asks for a new password.
+        headers: header fields of the product's own, each a name and a value; ID in it stands for the message's id.
 
     Attributes:
         return_path: where bounces go.
@@ -80,19 +112,31 @@ class Composer:
     """
 
     def __init__(
-        self, templates: Templates, *, sender: str, product_name: str, public_url: str, reset_url: str
+        self,
+        templates: Templates,
+        *,
+        sender: str,
+        product_name: str,
+        public_url: str,
+        reset_url: str,
+        headers: Sequence[tuple[str, str]] = (),
     ) -> None:
         mailbox_from = parse_sender(sender)
         self.return_path = mailbox_from.address
         self.public_url = public_url
-        self._sender, self._product_name, self._reset_url = sender, product_name, reset_url
+        self._sender, self._product_name, self._reset_url, self._headers = sender, product_name, reset_url, headers
         self._templates = templates
         self._from = mailbox("From", mailbox_from)
-        self._fixed = {
+        self._stream = {
             name: "Auto-Submitted: auto-generated\r\n"
-            f"List-Id: <{name.replace('_', '-')}.{mailbox_from.domain}>\r\n{_MIME}"
+            f"List-Id: <{name.replace('_', '-')}.{mailbox_from.domain}>\r\n{feedback_id(name, mailbox_from.domain)}"
             for name in templates.names
         }
+        self._own_fields = "".join(own_field(name, value) for name, value in headers)
+        self._names_id = ID in self._own_fields
+        own = [name.encode() for name, _ in headers]
+        self._fields = header_fields(own=own)
+        self._fields_with_unsubscribe = header_fields(own=own, unsubscribe=True)
         fixed = {"product_name": clean_line(product_name), "public_url": public_url, "reset_url": reset_url}
         self._values = {name: Value(value) for name, value in fixed.items()}
 
@@ -109,10 +153,20 @@ class Composer:
             product_name=self._product_name if product_name is None else product_name,
             public_url=self.public_url,
             reset_url=self._reset_url,
+            headers=self._headers,
         )
 
     def compose(
-        self, *, template: str, locale: str, recipient: str, message_id: str, values: Mapping[str, str], now_ms: int
+        self,
+        *,
+        template: str,
+        locale: str,
+        recipient: str,
+        message_id: str,
+        values: Mapping[str, str],
+        now_ms: int,
+        row_id: uuid.UUID = NO_ID,
+        unsubscribe_url: str = "",
     ) -> Composed:
         """Make one message.
 
@@ -128,6 +182,9 @@ class Composer:
                 message are made safe to print, each on one line; one that is where a link leads is an absolute URL, or
                 empty.
             now_ms: wall time in milliseconds, for Date.
+            row_id: the message's id in the outbox, for the product's own header fields.
+            unsubscribe_url: where one POST unsubscribes its recipient; empty where that is not offered, as in what
+                keeps an account safe.
 
         Raises:
             TemplateError: there is no such template, or it needs a value that is not given.
@@ -137,18 +194,26 @@ class Composer:
         to = wire_address(recipient)
         if not _MESSAGE_ID.fullmatch(message_id):
             raise ComposeError("The stored Message-ID is none: it must look like <left@right>.")
-        encoded = self._templates.encode(template, locale, self._printable(template, recipient, values))
+        printable = self._printable(template, recipient, values, unsubscribe_url)
+        encoded = self._templates.encode(template, locale, printable)
+        unsubscribe, fields = "", self._fields
+        if unsubscribe_url:
+            unsubscribe, fields = _unsubscribe(unsubscribe_url), self._fields_with_unsubscribe
+        own = self._own_fields.replace(ID, str(row_id)) if self._names_id else self._own_fields
         content = (
             f"Date: {date(now_ms)}\r\n{self._from}To: {to}\r\n{unstructured('Subject', encoded.subject)}"
-            f"Message-ID: {message_id}\r\n{self._fixed[template]}"
+            f"Message-ID: {message_id}\r\n{self._stream[template]}{unsubscribe}{own}{_MIME}"
             f"{_TEXT_PART}{encoded.text}{_HTML_PART}{encoded.html}{_END}"
         ).encode()
-        check_message(content)
-        return Composed(return_path=self.return_path, recipient=to, content=content)
+        check_message(content, fields)
+        return Composed(self.return_path, to, content, fields)
 
-    def _printable(self, template: str, recipient: str, values: Mapping[str, str]) -> Mapping[str, str]:
+    def _printable(
+        self, template: str, recipient: str, values: Mapping[str, str], unsubscribe_url: str
+    ) -> Mapping[str, str]:
         printable = {
             **self._values,
+            UNSUBSCRIBE: Value(_web_address(UNSUBSCRIBE, unsubscribe_url)) if unsubscribe_url else _NOTHING,
             "email": Value(recipient),
             "name": Value(clean_name(values.get("name", ""))),
             **{name: Value(clean_line(values.get(name, ""))) for name in ("when", "where", "until", "new_address")},
@@ -162,21 +227,29 @@ class Composer:
         return printable
 
 
+def _unsubscribe(url: str) -> str:
+    return f"List-Unsubscribe: <{url}>\r\nList-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n"
+
+
 def _web_address(name: str, value: str) -> str:
     if not is_web_address(value):
         raise ComposeError(f"The value {name} is where a link leads: it must be an absolute URL.")
     return value
 
 
-def check_message(content: bytes) -> None:
+def check_message(content: bytes, fields: tuple[bytes, ...] = HEADER_FIELDS) -> None:
     """Prove that `content` is one message with our header fields and no others, and nothing a server reads as an end.
 
     It knows nothing of how the message was made, so that a mistake there cannot hide here.
 
+    Args:
+        content: the message.
+        fields: the names of the fields it must have, each once, in this order.
+
     Raises:
         ComposeError: names what is wrong, and repeats nothing of the message.
     """
-    header = _HEADER.match(content)
+    header = _header(fields).match(content)
     if header is None:
         raise ComposeError("The header is not exactly the expected fields, each a line of printable ASCII or folded.")
     # Equal exactly when each CR and LF is half of a CRLF; searching for one byte is several times faster than for two.

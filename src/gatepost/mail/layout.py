@@ -8,9 +8,35 @@ import css_inline
 
 from gatepost.accent import Accent
 from gatepost.errors import TemplateError
+from gatepost.languages import nearest
 
 # Marks of the layout that are filled when a template is loaded; to Jinja they are comments.
 _LANGUAGE, _PREHEADER, CONTENT = "{# language #}", "{# preheader #}", "{# content #}"
+_UNSUBSCRIBE = "{# unsubscribe #}"
+
+# What the link that unsubscribes says, also in languages that only a product's own messages have. One word stands in
+# every layout, and a product that wants another writes it into a layout of its own.
+_UNSUBSCRIBE_IN = {
+    "en": "Unsubscribe",
+    "cs": "Odhlásit odběr",
+    "da": "Afmeld",
+    "de": "Abbestellen",
+    "es": "Cancelar suscripción",
+    "fr": "Se désabonner",
+    "it": "Annulla iscrizione",
+    "ja": "配信停止",
+    "ko": "수신 거부",
+    "nb": "Meld av",
+    "nl": "Afmelden",
+    "pl": "Wypisz się",
+    "pt": "Cancelar inscrição",
+    "ru": "Отписаться",
+    "sv": "Avregistrera",
+    "tr": "Abonelikten çık",
+    "uk": "Відписатися",
+    "zh-CN": "退订",
+    "zh-TW": "取消訂閱",
+}
 
 _PREHEADER_COMMENT = re.compile(r"\A\s*<!--\s*preheader:\s*(.+?)\s*-->", re.DOTALL)
 # What Jinja reads, and the elements around it, except those the HTML parser adds by itself or the inliner takes out.
@@ -59,17 +85,25 @@ def read_layout(file: Path) -> str:
 
 
 def lay_out(layout: str, file: Path, language: str) -> str:
-    """Put the body into the layout and the layout's CSS into its elements."""
+    """Put the body into the page's layout and the layout's CSS into its elements."""
     body = read(file)
     preheader = _PREHEADER_COMMENT.match(body)
     if preheader is None:
         raise TemplateError(f"{file} must begin with <!-- preheader: the line shown beside the subject -->.")
     page = (
-        layout.replace(_LANGUAGE, language)
-        .replace(_PREHEADER, preheader[1])
-        .replace(CONTENT, body[preheader.end() :].strip())
+        _said_in(layout, language).replace(_PREHEADER, preheader[1]).replace(CONTENT, body[preheader.end() :].strip())
     )
     return inlined(page, file)
+
+
+def lay_out_text(layout: str, file: Path, language: str) -> str:
+    """Put the body into the layout of the plain text."""
+    return _said_in(layout, language).replace(CONTENT, read(file).strip())
+
+
+def _said_in(layout: str, language: str) -> str:
+    unsubscribe = _UNSUBSCRIBE_IN[nearest(language, _UNSUBSCRIBE_IN) or "en"]
+    return layout.replace(_LANGUAGE, language).replace(_UNSUBSCRIBE, unsubscribe)
 
 
 def inlined(page: str, file: Path) -> str:

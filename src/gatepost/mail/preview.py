@@ -77,6 +77,7 @@ def preview(templates: Templates, composer: Composer, message: str, language: st
         message_id=_MESSAGE_ID.format(domain=composer.return_path.rpartition("@")[2]),
         values=made_up.values,
         now_ms=_NOW_MS,
+        unsubscribe_url=made_up.unsubscribe_url,
     )
     return read_back(made_up, composed.content)
 

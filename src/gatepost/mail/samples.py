@@ -5,11 +5,21 @@ from dataclasses import dataclass, field
 
 from gatepost.mail.template import LINK
 from gatepost.mail.templates import Templates
+from gatepost.mail.unsubscribe import PATH, TOKEN_CHARACTERS
 
 COMPLETE, BARE, LONG, HOSTILE = SAMPLES = ("complete", "bare", "long", "hostile")
 
 # The attribute no template writes: an element that has it was made of a value.
 MARK = "data-value"
+
+# Messages of ours that keep an account safe: nobody unsubscribes from them. Of a product's own its drafts decide
+# (Draft.security), and a sample shows the usual one, from which one can.
+FOR_SAFETY = frozenset(
+    {
+        *("account_deleted", "account_exists", "address_change", "address_change_notice"),
+        *("password_changed", "password_reset", "verification"),
+    }
+)
 
 # As many letters as the token in a link has; it opens nothing.
 _TOKEN = "a-sample-that-opens-nothing-" + "Ab3_" * 9
@@ -40,12 +50,14 @@ class Sample:
         recipient: an address that may be written to.
         product_name: what the product is called there; None for its own name.
         values: for the composer.
+        unsubscribe_url: where its recipient unsubscribes; empty where that is not offered.
     """
 
     name: str
     recipient: str
     product_name: str | None
     values: Mapping[str, str] = field(repr=False)
+    unsubscribe_url: str = ""
 
 
 def sample(templates: Templates, message: str, name: str, public_url: str) -> Sample:
@@ -76,7 +88,8 @@ def sample(templates: Templates, message: str, name: str, public_url: str) -> Sa
         values |= {one: "" for one in values if one in empty}
     if templates.has_link(message):
         values[LINK] = f"{public_url}/verify?token={_TOKEN}"
-    return Sample(name, recipient, product_name, values)
+    unsubscribe_url = "" if message in FOR_SAFETY else f"{public_url}{PATH}{_TOKEN[:TOKEN_CHARACTERS]}"
+    return Sample(name, recipient, product_name, values, unsubscribe_url)
 
 
 _OURS = {

@@ -15,13 +15,15 @@ from jinja2.sandbox import SandboxedEnvironment
 
 from gatepost.accent import Accent
 from gatepost.errors import TemplateError
-from gatepost.mail.layout import CONTENT, Layouts, coloured, inlined, lay_out, read, read_layout
+from gatepost.mail.layout import CONTENT, Layouts, coloured, inlined, lay_out, lay_out_text, read, read_layout
 from gatepost.mail.quoted import compile_quoted, quoted
 from gatepost.mail.values import FILTERS
 
-# What the templates of every message may use; `link` has a value only in messages with a token.
+# What the templates of every message may use; `link` has a value only in messages with a token, `unsubscribe_url` is
+# empty in those its recipient cannot unsubscribe from.
+UNSUBSCRIBE = "unsubscribe_url"
 COMMON = frozenset(
-    {"name", "email", "when", "where", "until", "new_address", "product_name", "public_url", "reset_url"}
+    {"name", "email", "when", "where", "until", "new_address", "product_name", "public_url", "reset_url", UNSUBSCRIBE}
 )
 LINK = "link"
 
@@ -171,7 +173,7 @@ def load_template(folder: Path, layouts: Layouts, known: Collection[str] | None)
     template = Template(
         language=folder.name,
         subject=_compile(_PLAIN, read(subject), subject, known),
-        text=_compile(_PLAIN, layouts.text.replace(CONTENT, read(text).strip()), text, known),
+        text=_compile(_PLAIN, lay_out_text(layouts.text, text, folder.name), text, known),
         html=_compile(_ESCAPING, page, html, known),
         leads=frozenset(_LEADS.findall(page)),
     )

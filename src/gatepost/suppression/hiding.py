@@ -22,6 +22,10 @@ class Hiding:
         """Stand in for an address key: a keyed hash, of no use without the secret. What is hidden stays as it is."""
         return address_key if is_hidden(address_key) else _hidden(self._secrets[0], address_key)
 
+    def digest(self, address_key: str) -> bytes:
+        """The same as 16 bytes, for what has no room for more; `hidden_form` writes them out."""
+        return bytes.fromhex(self.hide(address_key).removeprefix(_PREFIX))
+
     def forms(self, address_key: str) -> list[str]:
         """Everything an address key may stand as in a suppression, itself first."""
         if is_hidden(address_key):
@@ -32,6 +36,11 @@ class Hiding:
 def is_hidden(address_key: str) -> bool:
     """Whether this stands in the place of an address key."""
     return address_key.startswith(_PREFIX)
+
+
+def hidden_form(digest: bytes) -> str:
+    """Write out what `Hiding.digest` made, as it stands in the place of an address key."""
+    return _PREFIX + digest.hex()
 
 
 def _hidden(secret: bytes, address_key: str) -> str:

@@ -125,6 +125,7 @@ def test_the_other_fields_are_those_of_the_english_message(template: str) -> Non
         "Message-ID": MESSAGE_ID,
         "Auto-Submitted": "auto-generated",
         "List-Id": f"<{template.replace('_', '-')}.acme.example>",
+        "Feedback-ID": f"{template}:acmeexample",
         "MIME-Version": "1.0",
         "Content-Type": 'multipart/alternative; boundary="=_gatepost_alternative"',
     } == {name: str(value) for name, value in chinese.items() if name != "Subject"}

@@ -94,12 +94,13 @@ def test_a_message_says_who_to_whom_what_and_when(template: str) -> None:
         "Message-ID": MESSAGE_ID,
         "Auto-Submitted": "auto-generated",
         "List-Id": f"<{template.replace('_', '-')}.acme.example>",
+        "Feedback-ID": f"{template}:acmeexample",
         "MIME-Version": "1.0",
         "Content-Type": 'multipart/alternative; boundary="=_gatepost_alternative"',
     } == {name: str(value) for name, value in message.items()}
 
 
-_MISSING = {"when": "", "where": "", "until": "", "new_address": ""}
+_MISSING = {"when": "", "where": "", "until": "", "new_address": "", "unsubscribe_url": ""}
 _UNUSED = {"name": "", "email": "", "link": "", "public_url": "", "reset_url": "", **_MISSING}
 
 

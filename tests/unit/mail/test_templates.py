@@ -37,6 +37,7 @@ VALUES = {
     "product_name": "Acme",
     "public_url": "https://acme.example",
     "reset_url": "https://acme.example/reset",
+    "unsubscribe_url": "",
 }
 TEMPLATES = Templates()
 

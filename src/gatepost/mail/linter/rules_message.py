@@ -22,8 +22,14 @@ _FIELDS = {
     "Message-ID": re.compile(r"<[^<>@\s]+@[^<>@\s]+>"),
     "Auto-Submitted": re.compile("auto-generated"),
     "List-Id": re.compile(r"<[^<>\s]+\.[^<>\s]+>"),
+    "Feedback-ID": re.compile(r"[a-z][a-z0-9_]*:[a-z0-9]{5,15}"),
     "MIME-Version": re.compile(r"1\.0"),
     "Content-Type": re.compile(r"multipart/alternative;.*"),
+}
+# What a message says besides, from which its recipient can unsubscribe (RFC 8058, 3.1).
+_UNSUBSCRIBE_FIELDS = {
+    "List-Unsubscribe": re.compile(r"<https?://[^<>,\s]+>"),
+    "List-Unsubscribe-Post": re.compile("List-Unsubscribe=One-Click"),
 }
 _LEFTOVER = re.compile(r"\{\{|\}\}|\{%|%\}|\{#|#\}")
 _MARKUP = re.compile(r"</?(?:a|b|br|div|em|h[1-6]|i|li|p|span|strong|table|td|tr|ul)\b[^>]*>", re.IGNORECASE)
@@ -34,7 +40,7 @@ _SPACES = re.compile(r"(?<=\S)  +(?=\S)")
 
 def check_header(shown: Preview) -> Findings:
     """Every field that must be there is there once and says what it must; no line is longer than it may be."""
-    for name, form in _FIELDS.items():
+    for name, form in (_FIELDS | (_UNSUBSCRIBE_FIELDS if shown.sample.unsubscribe_url else {})).items():
         values = [value for field, value in shown.headers if field == name]
         if len(values) != 1 or not form.fullmatch(values[0]):
             yield error(

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 from gatepost.accent import MIN_TEXT_CONTRAST
 from gatepost.errors import N_
 from gatepost.mail.linter.contrast import Faint, Unreadable, faint_texts
-from gatepost.mail.linter.finding import PAGE, TEXT, Findings, error, warning
+from gatepost.mail.linter.finding import MESSAGE, PAGE, TEXT, Findings, error, warning
 from gatepost.mail.linter.page import Element
 from gatepost.mail.preview import Preview
 from gatepost.mail.samples import MARK
@@ -104,6 +104,15 @@ def check_links(shown: Preview, public_url: str) -> Findings:
                 N_("The plain text leads to %(address)s, and the page does not. Make a link to it there."),
                 address=_shortened(address),
             )
+    if (unsubscribe := shown.sample.unsubscribe_url) and unsubscribe not in in_page | in_text:
+        yield warning(
+            "unsubscribe",
+            MESSAGE,
+            N_(
+                "The mail does not show where its reader unsubscribes. Write {{ unsubscribe_url }} in layout.html and"
+                " layout.txt, as ours do."
+            ),
+        )
     for link in shown.page.links:
         if _SAYS_ADDRESS.fullmatch(link.text) and _spoken(link.text) != _spoken(link.address):
             yield warning(

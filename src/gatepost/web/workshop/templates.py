@@ -166,7 +166,11 @@ def _used(reading: Reading, message: str, language: str, shown: Preview | None) 
     """The made-up values that this template uses."""
     if shown is None:
         return {}
-    values = {"email": shown.sample.recipient, **shown.sample.values}
+    values = {
+        "email": shown.sample.recipient,
+        "unsubscribe_url": shown.sample.unsubscribe_url,
+        **shown.sample.values,
+    }
     if shown.sample.product_name is not None:
         values["product_name"] = shown.sample.product_name
     uses = reading.templates.used_in(message)[language]
