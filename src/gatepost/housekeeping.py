@@ -15,14 +15,17 @@ from gatepost.accounts.wanted_address import prune_address_changes
 from gatepost.delivery.chores import Announced, Chore
 from gatepost.events import AccountsErased, MessagesAnonymised
 from gatepost.feedback.forgetting import forget_details
+from gatepost.feedback.prune import prune_unmatched
 from gatepost.outbox.prune import prune_born_cancelled, prune_messages, prune_no_account
 from gatepost.outbox.retention import anonymise
 from gatepost.settings import Settings
+from gatepost.suppression.hiding import Hiding
+from gatepost.suppression.prune import prune_soft_bounces, prune_suppressions
 
 DAY_S = 24 * 3600
 
 
-def build_chores(settings: Settings, keys: Keys) -> tuple[Chore, ...]:
+def build_chores(settings: Settings, keys: Keys, hiding: Hiding) -> tuple[Chore, ...]:
     """Make the chores of a worker; each does one bounded batch in a transaction of its own."""
     messages_kept = settings.messages_kept_days
     unverified_kept = settings.unverified_kept_days
@@ -44,14 +47,17 @@ def build_chores(settings: Settings, keys: Keys) -> tuple[Chore, ...]:
         prune_known_clients,
         partial(prune_address_changes, kept_s=messages_kept * DAY_S),
         Announced(
-            partial(erase_deleted, kept_days=settings.deleted_kept_days, keys=keys),
+            partial(erase_deleted, kept_days=settings.deleted_kept_days, keys=keys, hiding=hiding),
             partial(AccountsErased, reason="deleted"),
         ),
         partial(prune_unproved_candidates, kept_days=unverified_kept),
         Announced(
-            partial(erase_unverified, kept_days=unverified_kept, keys=keys),
+            partial(erase_unverified, kept_days=unverified_kept, keys=keys, hiding=hiding),
             partial(AccountsErased, reason="never_verified"),
         ),
+        prune_suppressions,
+        prune_soft_bounces,
+        prune_unmatched,
         *forgetting,
         partial(prune_messages, kept_days=messages_kept),
     )

@@ -12,8 +12,9 @@ from gatepost.accounts.keys import Keys
 from gatepost.delivery.chores import Announced
 from gatepost.housekeeping import build_chores
 from gatepost.settings import Settings
+from tests.support.suppressing import HIDING
 
-CHORES = build_chores(Settings(recipients_kept_days=30), Keys(["a secret of the tests, long enough to be one"]))
+CHORES = build_chores(Settings(recipients_kept_days=30), Keys(["a secret of the tests, long enough to be one"]), HIDING)
 
 
 def _inner(chore: Any) -> Any:
@@ -57,7 +58,7 @@ def test_a_chore_with_an_event_of_its_own_names_it(name: str, told: tuple[str, s
 def test_every_setting_of_days_reaches_its_chore() -> None:
     """What the operator set is what counts."""
     settings = Settings(deleted_kept_days=1, unverified_kept_days=3, messages_kept_days=31, recipients_kept_days=7)
-    chores = build_chores(settings, Keys(["a secret of the tests, long enough to be one"]))
+    chores = build_chores(settings, Keys(["a secret of the tests, long enough to be one"]), HIDING)
     partials = [one.chore if isinstance(one, Announced) else one for one in chores]
     given = {_inner(one).__name__: one.keywords for one in partials if isinstance(one, partial)}
     assert {
@@ -76,5 +77,6 @@ def test_nothing_is_forgotten_just_before_it_is_deleted(days: int | None) -> Non
     chores = build_chores(
         Settings(messages_kept_days=31, recipients_kept_days=days),
         Keys(["a secret of the tests, long enough to be one"]),
+        HIDING,
     )
     assert "anonymise" not in {_inner(one).__name__ for one in chores}

@@ -19,6 +19,7 @@ from gatepost.database.batch import in_batch
 from gatepost.events import AccountDeleted, SignedOut
 from gatepost.outbox.cancel import cancel_of_account
 from gatepost.outbox.enqueue import Enqueued, enqueue
+from gatepost.suppression.hiding import Hiding
 
 DAY_MS = 24 * 3600 * 1000
 ACCOUNTS_AT_ONCE = 20
@@ -114,21 +115,21 @@ def erase(tx: Connection, account_ids: Sequence[uuid.UUID]) -> int:
     for account_id in account_ids:
         row = tx.execute(_TAKE, {"of_account": account_id}).mappings().one_or_none()
         if row is not None:
-            count += erase_one(tx, as_account(row), _AT_ONCE, wholly=False)
+            count += erase_one(tx, as_account(row), _AT_ONCE)
     return count
 
 
-def erase_deleted(tx: Connection, now_ms: int, *, kept_days: int, keys: Keys) -> int:
+def erase_deleted(tx: Connection, now_ms: int, *, kept_days: int, keys: Keys, hiding: Hiding) -> int:
     """Erase a batch of accounts that were deleted longer ago than that; returns how many.
 
     One to which, or for which, a message waits or is in flight stays until that is over: the notice must go out, and
     what became of a message must be written somewhere.
     """
     rows = tx.execute(_DELETED, {"until": now_ms - kept_days * DAY_MS}).mappings().all()
-    return sum(_erase_wholly(tx, as_account(row), _PROVED, keys) for row in rows)
+    return sum(_erase_wholly(tx, as_account(row), _PROVED, keys, hiding) for row in rows)
 
 
-def erase_unverified(tx: Connection, now_ms: int, *, kept_days: int, keys: Keys) -> int:
+def erase_unverified(tx: Connection, now_ms: int, *, kept_days: int, keys: Keys, hiding: Hiding) -> int:
     """Erase a batch of accounts whose address nobody proved in that time; returns how many.
 
     The time is counted from the last registration. Older ones must be pruned before, see `prune_unproved_candidates`.
@@ -137,7 +138,7 @@ def erase_unverified(tx: Connection, now_ms: int, *, kept_days: int, keys: Keys)
     for row in tx.execute(_UNVERIFIED, {"until": until}).mappings().all():
         registered_at = tx.scalar(_A_CANDIDATE, {"of_account": row["id"]})
         if registered_at is None:
-            count += _erase_wholly(tx, as_account(row), _UNPROVED, keys)
+            count += _erase_wholly(tx, as_account(row), _UNPROVED, keys, hiding)
         elif registered_at >= until:
             # It began anew: or all that are registered again and again would stand before those that are not.
             tx.execute(_BEGAN, {"of_account": row["id"], "at": registered_at})
@@ -149,5 +150,5 @@ def prune_unproved_candidates(tx: Connection, now_ms: int, *, kept_days: int) ->
     return tx.execute(_PRUNE_CANDIDATES, {"until": now_ms - kept_days * DAY_MS}).rowcount
 
 
-def _erase_wholly(tx: Connection, account: AccountRow, reach: Reach, keys: Keys) -> bool:
-    return erase_one(tx, account, reach, keys.hidden_addresses(account.address_key), wholly=True)
+def _erase_wholly(tx: Connection, account: AccountRow, reach: Reach, keys: Keys, hiding: Hiding) -> bool:
+    return erase_one(tx, account, reach, keys.hidden_addresses(account.address_key), hiding=hiding)

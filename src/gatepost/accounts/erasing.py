@@ -13,6 +13,8 @@ from gatepost.accounts.tables import accounts, address_changes, candidates, toke
 from gatepost.audit.trail import forget_reasons
 from gatepost.database.batch import among, in_batch
 from gatepost.outbox.tables import WAS_MEANT_TO_GO_OUT, messages
+from gatepost.suppression.hiding import Hiding
+from gatepost.suppression.lift import hide
 
 # Of one account, in one transaction: a stranger can cause many.
 ROWS_AT_ONCE = 500
@@ -21,6 +23,7 @@ _OF = bindparam("of_account", type_=accounts.c.id.type)
 _AT_MOST: Any = bindparam("at_most")
 
 _DELETE_ACCOUNT = delete(accounts).where(accounts.c.id == _OF)
+_ELSEWHERE = select(accounts.c.address_key).where(among(accounts.c.address_key, "of_keys"))
 _DELETE_MESSAGES = delete(messages).where(among(messages.c.id, "of_ids"))
 # What another account's link to this address, or from it, left behind.
 _OF_TOKENS = (
@@ -97,7 +100,9 @@ class Reach:
         return idle.limit(_AT_MOST).with_for_update(skip_locked=True)
 
 
-def erase_one(tx: Connection, account: AccountRow, reach: Reach, hidden: Sequence[str] = (), *, wholly: bool) -> bool:
+def erase_one(
+    tx: Connection, account: AccountRow, reach: Reach, hidden: Sequence[str] = (), *, hiding: Hiding | None = None
+) -> bool:
     """Delete an account and what is stored about it; returns whether it is gone.
 
     Args:
@@ -105,22 +110,31 @@ def erase_one(tx: Connection, account: AccountRow, reach: Reach, hidden: Sequenc
         account: which.
         reach: which messages go with it.
         hidden: the keyed hashes under which its address stands in messages to nobody.
-        wholly: whether it stays as long as anything of it does.
+        hiding: what hides whose the suppressions are of addresses that nobody has from then on; the account stays as
+            long as anything of it does. None where somebody else takes its address over now: it goes as it is.
     """
     which = {"of_account": account.id, "at_most": ROWS_AT_ONCE}
     changes = tx.execute(_CHANGES, which).all()
     further = {key for change in changes for key in change[1:]} - {account.address_key}
     gone = reach.delete(tx, account.id, [account.address_key, *hidden], sorted(further))
-    if wholly:
+    if hiding is not None:
         if not gone:
             return False
         if changes:
             tx.execute(_DELETE_CHANGES, {"of_ids": [change.id for change in changes]})
+            _hide_of_nobody(tx, hiding, further)
         if ROWS_AT_ONCE in (len(changes), *(tx.execute(many, which).rowcount for many in _MANY)):
             return False
+        hide(tx, hiding, account.address_key)
     forget_reasons(tx, [account.id])
     tx.execute(_DELETE_ACCOUNT, which)
     return True
+
+
+def _hide_of_nobody(tx: Connection, hiding: Hiding, address_keys: set[str]) -> None:
+    theirs = set(tx.execute(_ELSEWHERE, {"of_keys": sorted(address_keys)}).scalars())
+    for key in sorted(address_keys - theirs):
+        hide(tx, hiding, key)
 
 
 def _delete_messages(tx: Connection, rows: Sequence[Any]) -> None:

@@ -4,7 +4,7 @@ import uuid
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, case, literal, select, update
+from sqlalchemy import Connection, bindparam, case, literal, select, update
 
 from gatepost.audit.trail import forget_reasons
 from gatepost.database.batch import among
@@ -82,7 +82,7 @@ def anonymise(tx: Connection, now_ms: int, *, kept_days: int, also: Sequence[Als
     return len(ids)
 
 
-def _is_over(row: Row[Any], now_ms: int | None) -> bool:
+def _is_over(row: Any, now_ms: int | None) -> bool:
     # None where no message has time left: else one that is held may be released until its end.
     idle = row.owner is None and row.due_at is None
     return idle and (row.state != State.HELD or now_ms is None or row.expires_at <= now_ms)
@@ -106,7 +106,8 @@ def _walk(tx: Connection, now_ms: int, kept_days: int, *, passes: bool) -> list[
 
 
 def _walk_late(tx: Connection, now_ms: int) -> list[uuid.UUID]:
-    after, ids = bookmark.come_to(tx, _LATE_BOOKMARK), []
+    after = bookmark.come_to(tx, _LATE_BOOKMARK)
+    ids: list[uuid.UUID] = []
     if after == bookmark.START:
         return ids  # none was ever passed
     last = after

@@ -2,6 +2,7 @@
 
 import uuid
 from datetime import timedelta
+from functools import partial
 
 import pytest
 from sqlalchemy import Connection, delete, select, update
@@ -21,9 +22,12 @@ from gatepost.outbox.enqueue import enqueue
 from gatepost.outbox.operate import act
 from gatepost.outbox.prune import prune_no_account
 from gatepost.outbox.tables import attempts, messages
+from gatepost.suppression.reason import Reason
+from gatepost.suppression.soft import note_soft
 from tests.support.changes import AT_HOME, NEW_ADDRESS, Changes
 from tests.support.clock import MovableClock
 from tests.support.flows import ADDRESS, PASSWORD, Flows
+from tests.support.suppressing import keys_and_reasons, suppressed
 from tests.support.traces import traces
 
 KEPT_DAYS = 14
@@ -76,9 +80,9 @@ async def _chores(flows: Flows, kept_days: int = KEPT_DAYS) -> tuple[int, int]:
     now_ms = gate.clock.now_ms()
 
     def work(tx: Connection) -> tuple[int, int]:
-        deleted = erase_deleted(tx, now_ms, kept_days=kept_days, keys=gate.keys)
+        deleted = erase_deleted(tx, now_ms, kept_days=kept_days, keys=gate.keys, hiding=gate.hiding)
         prune_unproved_candidates(tx, now_ms, kept_days=30)
-        return deleted, erase_unverified(tx, now_ms, kept_days=30, keys=gate.keys)
+        return deleted, erase_unverified(tx, now_ms, kept_days=30, keys=gate.keys, hiding=gate.hiding)
 
     return await gate.database.write(work)
 
@@ -160,6 +164,53 @@ async def test_s118_a_deleted_account_is_erased_everywhere(flows: Flows, clock: 
     assert {"audit.subject"} == await traces(gate.database, needles)
     assert [BO] == [row["email"] for row in await flows.accounts()]
     assert bos == await flows.rows(messages)
+
+
+async def test_s118_whoever_is_erased_stays_suppressed_unread(flows: Flows, clock: MovableClock) -> None:
+    """Of the address, and of one it had before that nobody has now, a keyed hash is left, which still stops mail.
+
+    Somebody else's address that it once wanted stays readable: that is somebody else's suppression.
+    """
+    gate, person = flows.gate, Changes(flows)
+    await _registered_bo(flows)
+    mira = await person.registered()
+    await person.request(mira, BO)
+    confirm, _ = await person.requested(mira, NEW_ADDRESS)
+    await person.confirm(confirm)
+    mira = await person.sign_in(NEW_ADDRESS)
+    for address in (ADDRESS, NEW_ADDRESS, BO):
+        about = {"detail": f"550 <{address}> unknown", "hiding": gate.hiding, "now_ms": clock.now_ms()}
+        await suppressed(gate.database, Reason.HARD_BOUNCE, address, **about)
+        await gate.database.write(partial(note_soft, address_key=address, cause=b"c" * 16, now_ms=clock.now_ms()))
+    await _delete(flows, mira)
+    await _settle(flows, clock)
+    clock.move(timedelta(days=KEPT_DAYS).total_seconds())
+    assert (1, 0) == await _chores(flows)
+    assert set() == await traces(gate.database, ["mira"], besides=["audit.subject"])
+    hidden = {(gate.hiding.hide(one), "hard_bounce") for one in (ADDRESS, NEW_ADDRESS)}
+    assert hidden | {(BO, "hard_bounce")} == await keys_and_reasons(gate.database)
+    assert {"suppressions.address", "soft_bounces.address_key"} < await traces(gate.database, [BO])
+
+
+async def test_s118_an_unproved_address_stays_suppressed_unread(flows: Flows, clock: MovableClock) -> None:
+    """It is the commonest reason why nobody proved it."""
+    gate = flows.gate
+    await flows.register()
+    await suppressed(gate.database, Reason.HARD_BOUNCE, ADDRESS, hiding=gate.hiding)
+    await _settle(flows, clock)
+    clock.move(timedelta(days=31).total_seconds())
+    assert (0, 1) == await _chores(flows)
+    assert set() == await traces(gate.database, ["mira"])
+    assert {(gate.hiding.hide(ADDRESS), "hard_bounce")} == await keys_and_reasons(gate.database)
+
+
+async def test_a_suppression_stays_with_who_takes_the_address_over(flows: Flows) -> None:
+    """The address is somebody's from that transaction on."""
+    gate = flows.gate
+    await flows.register()
+    await suppressed(gate.database, Reason.OPERATOR, ADDRESS, hiding=gate.hiding)
+    assert 1 == await _erase(flows, (await flows.accounts())[0]["id"])
+    assert {(ADDRESS, "operator")} == await keys_and_reasons(gate.database)
 
 
 async def test_s118_not_a_day_before_its_time(flows: Flows, clock: MovableClock) -> None:

@@ -28,12 +28,12 @@ def everywhere(processes: list[Database], flows: Flows) -> list[Flows]:
 
 
 async def _chores(flows: Flows) -> tuple[int, int]:
-    now_ms, keys = flows.gate.clock.now_ms(), flows.gate.keys
+    now_ms, gate = flows.gate.clock.now_ms(), flows.gate
 
     def work(tx: Connection) -> tuple[int, int]:
-        deleted = erase_deleted(tx, now_ms, kept_days=14, keys=keys)
+        deleted = erase_deleted(tx, now_ms, kept_days=14, keys=gate.keys, hiding=gate.hiding)
         prune_unproved_candidates(tx, now_ms, kept_days=30)
-        return deleted, erase_unverified(tx, now_ms, kept_days=30, keys=keys)
+        return deleted, erase_unverified(tx, now_ms, kept_days=30, keys=gate.keys, hiding=gate.hiding)
 
     erased = await flows.gate.database.write(work)
     await flows.gate.database.write(lambda tx: prune_spent_tokens(tx, now_ms))

@@ -22,12 +22,13 @@ from gatepost.outbox.prune import MESSAGES_AT_ONCE, prune_born_cancelled, prune_
 from gatepost.outbox.retention import BATCH, anonymise
 from tests.conformance.plans.filled import Filled
 from tests.conformance.plans.filling import DAY_MS, FLOODED, NOW_MS, account_id, address_of, row_id
+from tests.support.suppressing import HIDING
 
 KEYS = Keys(["a secret of the tests, long enough to be one"])
 PERSON = 8
 CHORES: dict[str, Callable[[int], Chore]] = {
-    "deleted": lambda days: partial(erase_deleted, kept_days=days, keys=KEYS),
-    "unverified": lambda days: partial(erase_unverified, kept_days=days, keys=KEYS),
+    "deleted": lambda days: partial(erase_deleted, kept_days=days, keys=KEYS, hiding=HIDING),
+    "unverified": lambda days: partial(erase_unverified, kept_days=days, keys=KEYS, hiding=HIDING),
     "candidates": lambda days: partial(prune_unproved_candidates, kept_days=days),
     "recipients": lambda days: partial(anonymise, kept_days=days),
     "messages": lambda days: partial(prune_messages, kept_days=days),
@@ -70,7 +71,7 @@ def test_erasing_looks_at_what_belongs_to_the_account(settled: Filled, number: i
         _delete(tx, number)
         if number != FLOODED:
             _change(tx, number)
-        assert int(number != FLOODED) == erase_deleted(tx, NOW_MS, kept_days=0, keys=KEYS)
+        assert int(number != FLOODED) == erase_deleted(tx, NOW_MS, kept_days=0, keys=KEYS, hiding=HIDING)
 
     settled.examine_work(work).assert_searched(steps=150_000, pages=15_000)
 
@@ -85,7 +86,7 @@ def test_those_nobody_proved_are_found_by_their_age(settled: Filled) -> None:
 
     def work(tx: Connection) -> None:
         prune_unproved_candidates(tx, NOW_MS, kept_days=30)
-        assert 0 < erase_unverified(tx, NOW_MS, kept_days=30, keys=KEYS) <= ACCOUNTS_AT_ONCE
+        assert 0 < erase_unverified(tx, NOW_MS, kept_days=30, keys=KEYS, hiding=HIDING) <= ACCOUNTS_AT_ONCE
 
     settled.examine_work(work).assert_searched(steps=150_000, pages=15_000)
 
