@@ -30,7 +30,7 @@ class Flows:
 
     def __init__(self, gate: Gate) -> None:
         self.gate = gate
-        self._links = Links(
+        self.links = Links(
             gate.keys,
             verify_url="http://gatepost.test/verify",
             reset_url="http://gatepost.test/reset",
@@ -137,7 +137,7 @@ class Flows:
         def work(tx: Any) -> list[tuple[Claimed, dict[str, str] | None]]:
             found: list[tuple[Claimed, dict[str, str] | None]] = []
             for one in claim(tx, owner="test", limit=1000, now_ms=now_ms):
-                (values,) = self._links.prepare(tx, [one], now_ms)
+                (values,) = self.links.prepare(tx, [one], now_ms)
                 found.append((one, dict(values) if isinstance(values, dict) else None))
             return found
 
