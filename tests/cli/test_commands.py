@@ -200,7 +200,7 @@ def test_one_message_is_shown_with_its_tries(outbox: Path) -> None:
     assert re.search(r"^state +queued$", shown, re.M)
     assert re.search(r"^recipient +bob@example.com$", shown, re.M)
     assert shown.endswith("never tried\n")
-    expected = {"message": row, "attempts": [], "actions": [], "resent_as": []}
+    expected = {"message": row, "attempts": [], "feedback": [], "actions": [], "resent_as": []}
     assert json.loads(messages(outbox, "show", row["id"], "--json")) == expected
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", row["created_at"])
 

@@ -41,7 +41,7 @@ def test_every_route_is_documented(tmp_path):
 def test_every_problem_of_a_route_is_documented(tmp_path, reveal):
     """The last column holds the codes that the API's own description gives for the route."""
     document = service(tmp_path, reveal_accounts=reveal).openapi()
-    sections = ("Accounts", "Accounts, for operators", "Messages", "Suppressions", "Probes")
+    sections = ("Accounts", "Accounts, for operators", "Messages", "Suppressions", "Feedback", "Probes")
     for cells in [cells for name in sections for cells in rows(section(PAGE, name))]:
         method, path = code_words(cells[0])[0].split()
         responses = document["paths"][path][method.lower()]["responses"].values()

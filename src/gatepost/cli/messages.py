@@ -12,6 +12,8 @@ from gatepost.cli import text
 from gatepost.clock import iso
 from gatepost.database.connection import Work
 from gatepost.database.opening import open_for_reading
+from gatepost.feedback import history
+from gatepost.feedback.history import FactRow
 from gatepost.mail.address import parse_address
 from gatepost.outbox import search
 from gatepost.outbox.lifecycle import State
@@ -70,23 +72,26 @@ async def print_list(settings: Settings, question: Question, *, as_json: bool) -
 
 async def print_one(settings: Settings, id: uuid.UUID, *, as_json: bool) -> bool:
     """Print one message with its tries; False when there is none with this id."""
-    found = await _read(settings, partial(search.find, message_id=id))
+    found, facts = await _read(
+        settings, lambda connection: (search.find(connection, id), history.about(connection, id))
+    )
     if found is None:
         return False
     if as_json:
         shown = {
             "message": _plain(asdict(found.message)),
             "attempts": [_plain(asdict(one)) | {"explanation": _explained(one)} for one in found.attempts],
+            "feedback": [_plain(asdict(one)) for one in facts],
             "actions": [_plain(asdict(deed)) for deed in found.actions],
             "resent_as": [str(one) for one in found.resent_as],
         }
         print(json.dumps(shown, indent=2))
     else:
-        _describe(found)
+        _describe(found, facts)
     return True
 
 
-def _describe(found: MessageDetail) -> None:
+def _describe(found: MessageDetail, facts: Sequence[FactRow]) -> None:
     for_json = _plain(asdict(found.message))
     about = [(name.replace("_", " "), value) for name, value in for_json.items()]
     text.pairs([*about, *(("resent as", one) for one in found.resent_as)])
@@ -94,6 +99,8 @@ def _describe(found: MessageDetail) -> None:
         print("\nnever tried")
     else:
         _describe_attempts(found)
+    if facts:
+        _describe_facts(facts)
     if found.actions:
         print()
         text.columns(
@@ -122,6 +129,14 @@ def _describe_attempts(found: MessageDetail) -> None:
             )
             for attempt in found.attempts
         ),
+    )
+
+
+def _describe_facts(facts: Sequence[FactRow]) -> None:
+    print()
+    text.columns(
+        ("what came back", "at", "from", "bounce", "status", "in its words"),
+        ((one.kind, iso(one.at), one.source, one.bounce, one.status, one.detail) for one in facts),
     )
 
 

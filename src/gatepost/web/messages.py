@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from gatepost.audit.trail import Signature, clean_reason
 from gatepost.clock import iso
+from gatepost.feedback import history
 from gatepost.outbox import search
 from gatepost.outbox.actions import Action
 from gatepost.outbox.lifecycle import State
@@ -88,11 +89,28 @@ class DeedBody(BaseModel):
     request_id: str | None
 
 
+class FactBody(BaseModel):
+    """One fact that came back about a message.
+
+    `at` is when it happened by the source's word; `applied_at` is null until the message is settled.
+    """
+
+    at: str
+    received_at: str
+    source: str
+    kind: str
+    bounce: str | None
+    status: str | None
+    detail: str | None
+    applied_at: str | None
+
+
 class MessageWithAttempts(BaseModel):
-    """One message with every try, what operators did to it, and the messages it was sent again as."""
+    """One message with every try, what came back, what operators did to it, and the messages it was sent again as."""
 
     message: MessageBody
     attempts: list[AttemptBody]
+    feedback: list[FactBody]
     actions: list[DeedBody]
     resent_as: list[uuid.UUID]
 
@@ -150,12 +168,15 @@ def messages_router(context: WebContext) -> APIRouter:
     )
     async def get_message(id: uuid.UUID) -> MessageWithAttempts:
         """Everything known about one message; what it said is not kept."""
-        found = await context.database.read(partial(search.find, message_id=id))
+        found, facts = await context.database.read(
+            lambda connection: (search.find(connection, id), history.about(connection, id))
+        )
         if found is None:
             raise refused("not_found", detail=NO_SUCH_MESSAGE)
         return MessageWithAttempts(
             message=_message(found.message),
             attempts=[_attempt(one) for one in found.attempts],
+            feedback=[FactBody.model_validate(_with_text_instants(asdict(one))) for one in facts],
             actions=[DeedBody.model_validate(_with_text_instants(asdict(one))) for one in found.actions],
             resent_as=list(found.resent_as),
         )

@@ -70,7 +70,7 @@ def test_operators_narrow_by_recipient_template_and_state(client: TestClient) ->
         "messages"
     ]
     assert "waiting" == one["reason"]
-    shown = {"message": one, "attempts": [], "actions": [], "resent_as": []}
+    shown = {"message": one, "attempts": [], "feedback": [], "actions": [], "resent_as": []}
     assert shown == _get(client, f"/mail/messages/{one['id']}")
 
 
