@@ -74,7 +74,7 @@ class Postmark:
         )
 
     def _prove(self, posted: Posted) -> None:
-        if self._networks and not any(_plain(posted.peer) in network for network in self._networks):
+        if self._networks and not _is_in(posted.peer, self._networks):
             raise NotProven(f"it comes from {posted.peer}, which FEEDBACK_POSTMARK_NETWORKS does not name")
         scheme, _, given = proof.header(posted, "authorization").partition(" ")
         try:
@@ -85,8 +85,9 @@ class Postmark:
             raise NotProven("the login does not fit")
 
 
-def _plain(peer: IPv4Address | IPv6Address | None) -> IPv4Address | IPv6Address | None:
-    return (peer.ipv4_mapped or peer) if isinstance(peer, IPv6Address) else peer
+def _is_in(peer: IPv4Address | IPv6Address | None, networks: Sequence[IPv4Network | IPv6Network]) -> bool:
+    plain = (peer.ipv4_mapped or peer) if isinstance(peer, IPv6Address) else peer
+    return plain is not None and any(plain in network for network in networks)
 
 
 def _kind(event: reading.Json) -> Kind | None:
