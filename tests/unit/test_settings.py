@@ -23,6 +23,7 @@ PRODUCTION = {
     "GATEPOST_SMTP_URL": "smtp://mailer:hunter2-hunter2@mail.acme.example",
     "GATEPOST_SENDER": "Acme <hello@acme.example>",
     "GATEPOST_SECRET_KEYS": KEY,
+    "GATEPOST_SUPPRESSION_KEY": OTHER_KEY,
 }
 
 
@@ -293,6 +294,14 @@ def test_production_on_loopback_is_accepted_with_a_warning() -> None:
     )
     assert settings.environment == "production"
     assert settings.warnings == ("GATEPOST_PUBLIC_URL names this machine: mailed links open nowhere else",)
+
+
+def test_production_without_a_key_for_suppressions_is_warned() -> None:
+    """With a secret key that is retired the suppressions it hid are forgotten: better known before the first erasure."""
+    without = {name: value for name, value in PRODUCTION.items() if name != "GATEPOST_SUPPRESSION_KEY"}
+    (warning,) = Settings.load(without, NO_FILE).warnings
+    assert warning.startswith("GATEPOST_SUPPRESSION_KEY is not set: ")
+    assert load().warnings == ()
 
 
 def test_development_accepts_weak_values_with_a_warning() -> None:

@@ -141,6 +141,15 @@ def _own_pages_are_safe(draft: Draft) -> None:
             draft.refuse(name, "is unsafe: mailed links carry secrets; begin it with https://")
 
 
+def _suppressions_outlive_keys(draft: Draft) -> None:
+    if draft.usable("suppression_key", "secret_keys") and draft.values["suppression_key"] is None:
+        draft.warn(
+            "suppression_key",
+            "is not set: whom erased people's suppressions are about is forgotten with the secret key that hid it, and"
+            " mail would go out to them again; `openssl rand -hex 32` makes one",
+        )
+
+
 def _links_lead_somewhere(draft: Draft) -> None:
     if draft.usable("public_url") and urls.points_here(draft.values["public_url"]):
         draft.warn("public_url", "names this machine: mailed links open nowhere else")
@@ -179,5 +188,6 @@ _PRODUCTION_RULES: tuple[_Rule, ...] = (
     _admin_token_is_long,
     _own_pages_are_safe,
     _links_lead_somewhere,
+    _suppressions_outlive_keys,
 )
 _DEVELOPMENT_RULES: tuple[_Rule, ...] = (_development_stays_here, _argon2_is_weak, _sender_is_set)

@@ -95,6 +95,7 @@ _STORE = (
         default_text="none: SECRET_KEYS, so that what one of them hid is forgotten with it",
         description="The key under which suppressed addresses of erased people are kept as hashes; never changed.",
         example="5f1d7a84e9…",
+        unsafe="Production without it is warned about.",
         parse=parsing.optional_secret,
         show=masked,
     ),

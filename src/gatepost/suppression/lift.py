@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, Select, bindparam, delete, select
 from sqlalchemy.sql.dml import ReturningDelete
 
-from gatepost.audit.trail import Deed, Signature, record
+from gatepost.audit.trail import Deed, Signature, forget_reasons, record
 from gatepost.database.batch import among
 from gatepost.errors import NoSuchSuppression
 from gatepost.events import SuppressionLifted
@@ -107,13 +107,14 @@ def deed_of_lifting(lifted: Lifted, by: Signature, now_ms: int) -> Deed:
 def hide(tx: Connection, hiding: Hiding, address_key: str) -> int:
     """Put the hidden form in an address's place, so that the mail stays stopped and nobody can read whose it was.
 
-    Address, detail and message go; so do the single soft bounces, which stop nothing. Returns how many suppressions
-    there were.
+    Address, detail and message go, and what operators gave as reasons; so do the single soft bounces, which stop
+    nothing. Returns how many suppressions there were.
     """
     if is_hidden(address_key):
         return 0
     rows: Sequence[Any] = tx.execute(_TAKE, {"of_forms": [address_key]}).mappings().all()
     if rows:
+        forget_reasons(tx, [row["id"] for row in rows])
         tx.execute(_DELETE, {"of_ids": [row["id"] for row in rows]})
     for row in rows:
         nobody = {"address_key": hiding.hide(address_key), "address": None, "detail": None, "message": None}
