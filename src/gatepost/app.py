@@ -181,6 +181,7 @@ class Gatepost:
             events=self.events,
             hiding=self._hiding,
             unknown_addresses=self._keys.hidden_addresses,
+            scrub=self._database.scrub,
         )
         file = settings.database_file
         self._control = ControlSocket(file, orders_of(desk), self.events) if file is not None else None

@@ -105,6 +105,7 @@ async def _directly(settings: Settings, wish: Wish, by: Signature) -> dict[str, 
             events=Events(),
             hiding=build_hiding(settings),
             unknown_addresses=keys.hidden_addresses,
+            scrub=database.scrub,
         )
         return await ORDERS[wish.order](desk, wish.values, by)
     finally:

@@ -42,6 +42,17 @@ class Database(Protocol):
         """
         ...
 
+    async def scrub(self) -> str | None:
+        """Make what was deleted unreadable in the files, too, as far as that can be done; others wait meanwhile.
+
+        Returns:
+            What is left to do, or cannot be done from here: a sentence. None: nothing.
+
+        Raises:
+            DatabaseUnavailable: away, or no write is taken.
+        """
+        ...
+
     async def ready(self) -> None:
         """Say nothing when writes are taken and the schema is this version's; writes nothing.
 

@@ -15,6 +15,7 @@ from sqlalchemy import Connection, Engine, RootTransaction
 from gatepost.database.connection import Work
 from gatepost.database.failures import is_unavailable, unavailable
 from gatepost.database.own_files import MAX_LOG_BYTES, OwnFiles
+from gatepost.database.scrubbing import scrub
 from gatepost.database.work import WorkRefused, allow_endings, checked, refuse_endings
 from gatepost.errors import DatabaseUnavailable
 
@@ -75,6 +76,17 @@ class WritingConnection:
         except _TransactionLost:
             self.reruns += 1
             return [self._run_group([work])[0] for work in works]
+
+    def scrub(self) -> Outcome:
+        """Make what was deleted unreadable between two transactions; see `Database.scrub`."""
+        try:
+            self.files.check()
+            return Outcome(scrub(_driver(self._settled_connection()), str(self._path)), None)
+        except Exception as error:
+            if isinstance(error, sqlite3.Error):  # its commit may have failed as any other does
+                self._unfenced = error
+                self._fence()
+            return Outcome(None, unavailable(self._path, error))
 
     def close(self) -> None:
         """Close the connection; as the last one on the file it moves the log into the file and removes it."""

@@ -43,6 +43,10 @@ class OpenedLater(Database):
         """See `Database.read`; raises NotStarted while nothing is open."""
         return await self._database().read(query)
 
+    async def scrub(self) -> str | None:
+        """See `Database.scrub`; raises NotStarted while nothing is open."""
+        return await self._database().scrub()
+
     async def ready(self) -> None:
         """See `Database.ready`; raises NotStarted while nothing is open."""
         await self._database().ready()

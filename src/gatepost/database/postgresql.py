@@ -15,6 +15,7 @@ from gatepost.database.connection import Database, Work
 from gatepost.database.postgresql_line import Line, line_engine
 from gatepost.database.postgresql_lines import Lines
 from gatepost.database.postgresql_listener import Listener
+from gatepost.database.postgresql_scrub import free_space
 from gatepost.database.postgresql_session import Patience, Sessions
 from gatepost.database.postgresql_start import migrated, opened_for_reading
 from gatepost.database.schema import current_revision, head_revision
@@ -79,6 +80,10 @@ class PostgresqlDatabase(Database):
     async def read(self, query: Work[T]) -> T:
         """Run `query(connection)` beside all writes, on one snapshot; see `Database.read`."""
         return await self._readers.run(query)
+
+    async def scrub(self) -> str | None:
+        """Have the server free the space of what was deleted; see `Database.scrub`."""
+        return await free_space(self._sessions)
 
     async def ready(self) -> None:
         """Say nothing when writes are taken and the schema is this version's; see `Database.ready`."""

@@ -121,6 +121,11 @@ class SqliteDatabase(Database):
         """Run `query(connection)` beside all writes, on one snapshot; see `Database.read`."""
         return await self._readers.read(query)
 
+    async def scrub(self) -> str | None:
+        """Write the file anew and cut the log, between two transactions; see `Database.scrub`."""
+        left: str | None = await self._writer.alone(self._connection.scrub)
+        return left
+
     async def ready(self) -> None:
         """Say nothing when writes are taken and the schema is this version's; see `Database.ready`."""
         self._writer.check()

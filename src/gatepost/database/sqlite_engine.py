@@ -36,6 +36,7 @@ def writing_engine(path: Path, *, busy_timeout_ms: int = BUSY_TIMEOUT_MS) -> Eng
             raise sqlite3.OperationalError(f"this file system allows no write-ahead log (journal mode {mode})")
         connection.execute("PRAGMA synchronous=FULL")  # NORMAL loses acknowledged commits in a power cut
         connection.execute("PRAGMA foreign_keys=ON")
+        connection.execute("PRAGMA secure_delete=ON")  # what is deleted leaves no bytes behind; some builds have it off
         connection.execute(f"PRAGMA journal_size_limit={KEPT_LOG_BYTES}")
         return connection
 

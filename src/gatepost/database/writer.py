@@ -22,7 +22,8 @@ _BUSY_RETRY_AFTER_S = 2
 
 
 class _Waiting(NamedTuple):
-    work: Work[Any]
+    work: Work[Any] | None  # None: `alone` instead
+    alone: Callable[[], Outcome] | None
     future: asyncio.Future[Any]
     loop: asyncio.AbstractEventLoop
 
@@ -62,13 +63,21 @@ class Writer:
 
         A caller cancelled while its work waits: the work never runs. Cancelled later: it runs to its end.
         """
+        value: T = await self._queued(work, None)
+        return value
+
+    async def alone(self, run: Callable[[], Outcome]) -> Any:
+        """Have the thread call `run` between two transactions, and return the value of its outcome; see `write`."""
+        return await self._queued(None, run)
+
+    async def _queued(self, work: Work[Any] | None, alone: Callable[[], Outcome] | None) -> Any:
         loop = asyncio.get_running_loop()
-        future: asyncio.Future[T] = loop.create_future()
+        future: asyncio.Future[Any] = loop.create_future()
         with self._changed:
             self.check()
             if len(self._queue) >= MAX_WAITING_WORKS:
                 raise DatabaseBusy(f"{self._name}: {MAX_WAITING_WORKS} writes wait already", _BUSY_RETRY_AFTER_S)
-            self._queue.append(_Waiting(work, future, loop))
+            self._queue.append(_Waiting(work, alone, future, loop))
             self._changed.notify()
         return await future
 
@@ -84,8 +93,10 @@ class Writer:
         try:
             while group := self._take():
                 live = [item for item in group if not item.future.cancelled()]
-                if live:
-                    _tell(live, self._run([item.work for item in live]))
+                if live and live[0].alone is not None:
+                    _tell(live, [live[0].alone()])
+                elif live:
+                    _tell(live, self._run([item.work for item in live if item.work is not None]))
         except BaseException as death:  # a bug of ours: everybody who waits is told, and everybody who comes
             with self._changed:
                 self._death = death
@@ -97,7 +108,12 @@ class Writer:
         with self._changed:
             while not self._queue and not self._stopping:
                 self._changed.wait()
-            return [self._queue.popleft() for _ in range(min(len(self._queue), MAX_GROUP_WORKS))]
+            group: list[_Waiting] = []
+            while self._queue and len(group) < MAX_GROUP_WORKS and not (group and self._queue[0].alone):
+                group.append(self._queue.popleft())
+                if group[0].alone:
+                    break
+            return group
 
     def _died(self) -> DatabaseUnavailable:
         died = DatabaseUnavailable(f"{self._name}: its writer ended ({self._death!r}); restart the service")

@@ -15,8 +15,9 @@ T = TypeVar("T")
 Values = Mapping[str, Any]
 
 
-async def leave_as_it_is() -> None:
+async def leave_as_it_is() -> str | None:
     """Scrub nothing."""
+    return None
 
 
 class Write(Protocol):
@@ -35,7 +36,7 @@ class OrderDesk:
         events: told what was done.
         hiding: hides the addresses of suppressions.
         unknown_addresses: every keyed hash under which messages about an address key without an account may stand.
-        scrub: makes what was deleted unreadable in the files of the database, as far as it can.
+        scrub: makes what was deleted unreadable in the files of the database, as far as it can; see `Database.scrub`.
     """
 
     write: Write
@@ -43,7 +44,7 @@ class OrderDesk:
     events: Events
     hiding: Hiding
     unknown_addresses: Callable[[str], list[str]]
-    scrub: Callable[[], Awaitable[None]] = leave_as_it_is
+    scrub: Callable[[], Awaitable[str | None]] = leave_as_it_is
 
 
 class Order(Protocol):
