@@ -297,7 +297,7 @@ def test_production_on_loopback_is_accepted_with_a_warning() -> None:
 
 
 def test_production_without_a_key_for_suppressions_is_warned() -> None:
-    """With a secret key that is retired the suppressions it hid are forgotten: better known before the first erasure."""
+    """With a secret key that is retired goes what it hid: better known before the first person is erased."""
     without = {name: value for name, value in PRODUCTION.items() if name != "GATEPOST_SUPPRESSION_KEY"}
     (warning,) = Settings.load(without, NO_FILE).warnings
     assert warning.startswith("GATEPOST_SUPPRESSION_KEY is not set: ")

@@ -11,8 +11,8 @@ class Hiding:
     """Hides addresses under secrets: the first one hides, every one finds.
 
     Args:
-        secrets: SUPPRESSION_KEY alone where it is set; else the secret keys, so that what was hidden under one that is
-            retired is never found again.
+        secrets: SUPPRESSION_KEY where it is set, then the secret keys: what was hidden under one that is retired is
+            never found again.
     """
 
     def __init__(self, secrets: Sequence[str]) -> None:
