@@ -9,21 +9,26 @@ from pathlib import Path
 from sqlalchemy import Connection
 
 from gatepost.accent import accent_of
-from gatepost.accounts.keys import Keys
+from gatepost.accounts.keys import Keys, hkdf
 from gatepost.accounts.messages import Links
 from gatepost.accounts.passwords import Passwords
 from gatepost.clock import minute
 from gatepost.delivery.attempt import Compose
+from gatepost.delivery.bounces import Bounces
 from gatepost.delivery.round import Prepare
 from gatepost.events import Events
-from gatepost.mail import return_path
+from gatepost.feedback.provider import Provider
+from gatepost.feedback.providers.every import every_provider
+from gatepost.mail import return_path, unsubscribe
 from gatepost.mail.compose import Composer
 from gatepost.mail.templates import Templates
+from gatepost.mail.unsubscribe import UnsubscribeLinks
 from gatepost.observe.log import LibraryRecords, Log
 from gatepost.outbox.claim import Claimed, Skip
 from gatepost.outbox.lifecycle import State
 from gatepost.settings import Settings, development_keys
 from gatepost.suppression.check import check
+from gatepost.suppression.guard import Guard
 from gatepost.suppression.hiding import Hiding
 from gatepost.transport.folder import FolderTransport
 from gatepost.transport.server import Server
@@ -48,9 +53,35 @@ def build_hiding(settings: Settings) -> Hiding:
     Raises:
         StartRefused: the development key cannot be read or made.
     """
-    own = settings.suppression_key
-    secrets = [own] if own else settings.secret_keys or development_keys(settings.data_folder)
+    # The secret keys find on where it was set later: what they hid before is not forgotten with that.
+    secrets = [*([settings.suppression_key] if settings.suppression_key else []), *settings.secret_keys]
+    secrets = secrets or list(development_keys(settings.data_folder))
     return Hiding([secret.get_secret_value() for secret in secrets])
+
+
+def build_bounces(hiding: Hiding, events: Events, transport: Transport) -> Bounces:
+    """Make what hears of a worker's transport that an address does not exist."""
+    return Bounces(hiding, Guard(), events, transport.name)
+
+
+def build_passwords(settings: Settings) -> Passwords:
+    """Make the password hasher with its threads."""
+    return Passwords(
+        memory_kib=settings.argon2_memory_kib,
+        time_cost=settings.argon2_time_cost,
+        parallelism=settings.argon2_parallelism,
+    )
+
+
+def build_links(settings: Settings, keys: Keys) -> Links:
+    """Make what makes the links in mails."""
+    return Links(
+        keys,
+        verify_url=settings.verify_url or f"{settings.public_url}/verify",
+        reset_url=reset_page(settings),
+        confirm_url=settings.email_confirm_url or f"{settings.public_url}/email/confirm",
+        undo_url=settings.email_undo_url or f"{settings.public_url}/email/undo",
+    )
 
 
 def build_prepare(settings: Settings, keys: Keys, hiding: Hiding) -> Prepare:
@@ -86,7 +117,19 @@ def build_composer(settings: Settings, templates: Templates | None = None) -> Co
         product_name=settings.product_name,
         public_url=settings.public_url,
         reset_url=reset_page(settings),
+        headers=settings.mail_headers,
     )
+
+
+def build_unsubscribe_links(settings: Settings, keys: Keys, hiding: Hiding) -> UnsubscribeLinks:
+    """Make what writes and reads the links that unsubscribe.
+
+    SUPPRESSION_KEY signs them where it is set: it never changes, and people unsubscribe by old mails.
+    """
+    accepted = keys.all_for(unsubscribe.USE)
+    if settings.suppression_key:
+        accepted.insert(0, hkdf(settings.suppression_key.get_secret_value().encode(), unsubscribe.INFO))
+    return UnsubscribeLinks(accepted, settings.public_url, hiding.digest)
 
 
 def build_return_path(settings: Settings, keys: Keys) -> Callable[[uuid.UUID], str] | None:
@@ -129,6 +172,15 @@ def build_transport(settings: Settings, events: Events | None = None, switch: Sw
     )
 
 
+def build_providers(settings: Settings) -> Mapping[str, Provider]:
+    """Make what reads the feedback of each provider, by its name in POST /feedback/{name}.
+
+    Raises:
+        SettingsError: a provider's key cannot be read, or what reads it is not installed.
+    """
+    return every_provider(settings)
+
+
 def reset_page(settings: Settings) -> str:
     """Where a person chooses a new password."""
     return settings.reset_url or f"{settings.public_url}/reset"
@@ -155,12 +207,18 @@ def host_events() -> Events:
     return events
 
 
-def compose_with(composer: Composer, return_path_of: Callable[[uuid.UUID], str] | None = None) -> Compose:
+def compose_with(
+    composer: Composer,
+    return_path_of: Callable[[uuid.UUID], str] | None = None,
+    unsubscribe_links: UnsubscribeLinks | None = None,
+) -> Compose:
     """Make the function by which the worker gets a claimed message as bytes.
 
     Args:
         composer: makes the message.
         return_path_of: where bounces of a message go; None for the composer's own return path.
+        unsubscribe_links: makes the links by which people unsubscribe from what does not keep their account safe; None
+            for none.
     """
 
     def compose(claimed: Claimed, values: Mapping[str, str], now_ms: int) -> Envelope:
@@ -171,6 +229,12 @@ def compose_with(composer: Composer, return_path_of: Callable[[uuid.UUID], str] 
             message_id=claimed.message_id,
             values={"when": minute(claimed.created_at), **claimed.values, **values},
             now_ms=now_ms,
+            row_id=claimed.id,
+            unsubscribe_url=(
+                ""
+                if claimed.security or unsubscribe_links is None
+                else unsubscribe_links.link(claimed.id, claimed.recipient_key)
+            ),
         )
         bounces_to = composed.return_path if return_path_of is None else return_path_of(claimed.id)
         return Envelope(bounces_to, composed.recipient, composed.content)

@@ -1,4 +1,4 @@
-"""The keyed hash in an erased person's place: found by the address under every key that is there, and by nothing else."""
+"""The keyed hash in an erased person's place: found by the address, under every key there is, and by nothing else."""
 
 import pytest
 
