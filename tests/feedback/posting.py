@@ -159,7 +159,7 @@ class Sns:
         return self.whole(fields)
 
 
-def sns(envelope: object) -> Posted:
+def by_sns(envelope: object) -> Posted:
     """Post an envelope of SNS."""
     return posted(envelope if isinstance(envelope, bytes) else as_json(envelope), {"content-type": "text/plain"})
 
