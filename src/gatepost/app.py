@@ -27,6 +27,7 @@ from gatepost.errors import InvalidInput, NotStarted, StartRefused, TryLater
 from gatepost.events import Events, SettingWarned
 from gatepost.feedback.desk import FeedbackDesk
 from gatepost.feedback.kept import KeptWatch, some_due
+from gatepost.feedback.unsubscribe import Unsubscribing
 from gatepost.housekeeping import build_chores
 from gatepost.life import Life
 from gatepost.mail.address import parse_address
@@ -47,6 +48,7 @@ from gatepost.parts import (
     build_return_path,
     build_templates,
     build_transport,
+    build_unsubscribe_links,
     compose_with,
     host_events,
 )
@@ -76,6 +78,7 @@ from gatepost.web.pages import pages_router
 from gatepost.web.sign_in import sign_in_router
 from gatepost.web.signed_in import current_account, verified_account
 from gatepost.web.suppressions import suppressions_router
+from gatepost.web.unsubscribe import unsubscribe_router
 from gatepost.web.workshop.mailbox import mailbox_router
 from gatepost.web.workshop.templates import templates_router
 
@@ -128,6 +131,7 @@ class Gatepost:
         self.events.subscribe(self._metrics.on_event)
         self._keys = build_keys(settings)
         self._hiding = build_hiding(settings)
+        self._unsubscribe_links = build_unsubscribe_links(settings, self._keys, self._hiding)
         self._database = OpenedLater(settings.database_url)
         self._templates = build_templates(settings, templates)
         self._brand = brand_of(settings)
@@ -206,6 +210,7 @@ class Gatepost:
         router.include_router(pages_router(self._context))
         router.include_router(account_pages_router(self._context))
         router.include_router(feedback_router(self._context))
+        router.include_router(unsubscribe_router(self._context))
         return router
 
     def operations_router(self) -> APIRouter:
@@ -287,6 +292,9 @@ class Gatepost:
             providers=self._providers,
             take_feedback=self._feedback.take,
             suppressions=ByHand(self.write, self.clock, self.events, self._hiding),
+            unsubscribe=Unsubscribing(
+                self._database.write, self.clock, self.events, self._hiding, self._unsubscribe_links
+            ),
             recipient_keys=self._recipient_keys,
             mail_delayed=Delay(self._database, self.clock, self._usable).is_there,
             templates=self._templates,
@@ -326,7 +334,7 @@ class Gatepost:
         )
 
     def _compose(self) -> Compose:
-        return compose_with(self._composer, build_return_path(self.settings, self._keys))
+        return compose_with(self._composer, build_return_path(self.settings, self._keys), self._unsubscribe_links)
 
     async def _apply_kept(self) -> int:
         return await self._feedback.apply_kept() if await self._database.read(some_due) else 0

@@ -8,6 +8,7 @@ from fastapi import FastAPI
 Endpoint = tuple[str, str]  # method and path
 
 ID = "01a206d6-9067-72c2-a4e9-e0a822f04cc3"
+TOKEN = "A" * 64  # of a link that nobody wrote
 
 # Anybody may. No credential is asked for, and none that comes along does harm.
 PUBLIC: frozenset[Endpoint] = frozenset(
@@ -73,6 +74,8 @@ _POINTERS = frozenset((method, "/.well-known/change-password") for method in ("G
 PAGE: frozenset[Endpoint] = frozenset(
     {("GET", "/"), *_POINTERS, *((method, path) for path in _OPEN_PAGES for method in ("GET", "HEAD", "POST"))}
 )
+# Whoever has the link of a message, with or without a browser: opening it changes nothing, and what is sent says all.
+LINK: frozenset[Endpoint] = frozenset((method, "/mail/unsubscribe/{token}") for method in ("GET", "HEAD", "POST"))
 # For people with a browser that has a session; everybody else is led to the sign-in page.
 ACCOUNT_PAGE: frozenset[Endpoint] = frozenset(
     {
@@ -123,6 +126,7 @@ CLASSES = {
     "provider": PROVIDER,
     "probe": PROBE,
     "page": PAGE,
+    "link": LINK,
     "account page": ACCOUNT_PAGE,
     "file": FILE,
     "development": DEVELOPMENT,
@@ -141,6 +145,7 @@ def classes_of(endpoint: Endpoint) -> list[str]:
 
 def address_of(path: str) -> str:
     """The path of one thing that does not exist."""
+    path = path.replace("{token}", TOKEN)
     return path.replace("{id}", ID).replace("{name}", "gatepost.css").replace("{language}", "en")
 
 

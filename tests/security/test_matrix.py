@@ -12,6 +12,7 @@ from tests.security.routes import (
     CLASSES,
     DEVELOPMENT,
     FILE,
+    LINK,
     OPERATOR,
     PAGE,
     PROBE,
@@ -166,6 +167,18 @@ def test_a_page_opens_for_everybody(client, expired, endpoint):
         answer = ask(client, endpoint, headers)
         assert answer.status_code == (303 if endpoint[1] in LEADS else 200)
         assert answer.headers.get("location") == LEADS.get(endpoint[1])
+
+
+@pytest.mark.parametrize("endpoint", sorted(LINK), ids=" ".join)
+def test_the_link_of_a_message_asks_nobody_who_they_are(client, expired, endpoint):
+    """It opens for everybody, and what is sent from anywhere is judged by its token alone; no cookie is set."""
+    elsewhere = {"origin": "https://mail.example", "sec-fetch-site": "cross-site"}
+    for headers in (*WRONG.values(), expired, elsewhere, {"origin": "null"}):
+        client.cookies.clear()
+        form = {"data": {"List-Unsubscribe": "One-Click"}} if endpoint[0] == "POST" else {}
+        answer = client.request(endpoint[0], address_of(endpoint[1]), headers=headers, **form)
+        assert answer.status_code == (400 if endpoint[0] == "POST" else 200)
+        assert "set-cookie" not in answer.headers
 
 
 @pytest.mark.parametrize("endpoint", sorted(one for one in ACCOUNT_PAGE), ids=" ".join)

@@ -111,6 +111,7 @@ class Site:
             "providers": {},
             "take_feedback": Flow([]),
             "suppressions": parts.get("suppressions") or Flow(),
+            "unsubscribe": parts.get("unsubscribe") or Flow(),
             "recipient_keys": lambda key: [key],
             "mail_delayed": self._mail_delayed,
             "templates": _TEMPLATES,

@@ -54,6 +54,12 @@ class TakeFeedback(Protocol):
     async def __call__(self, facts: Sequence[Fact], *, request_id: str | None = None) -> list[Taken]: ...
 
 
+class Unsubscribe(Protocol):
+    """Raises BadToken or TryLater."""
+
+    async def __call__(self, token: str, *, request_id: str) -> None: ...
+
+
 @dataclass(frozen=True, kw_only=True)
 class WebContext:
     """One Gatepost as the web sees it. The callables may refuse with NotStarted while the lifespan does not run.
@@ -69,6 +75,7 @@ class WebContext:
         providers: reads what each mail provider posts, by its name.
         take_feedback: takes what came of it.
         suppressions: adds, lifts and finds suppressions.
+        unsubscribe: suppresses the recipient of the message whose link was used.
         recipient_keys: every key under which messages to an address, as typed, may stand in the outbox.
         mail_delayed: whether mail waits for everybody at this moment, because no server takes it or the oldest message
             has waited for too long. It says nothing of one address, costs the same whoever asks, and never raises.
@@ -95,6 +102,7 @@ class WebContext:
     providers: Mapping[str, Provider]
     take_feedback: TakeFeedback
     suppressions: ByHand
+    unsubscribe: Unsubscribe
     recipient_keys: Callable[[str], Sequence[str]]
     mail_delayed: Callable[[], Awaitable[bool]]
     templates: Templates

@@ -24,6 +24,7 @@ from gatepost.errors import TemplateError
 from gatepost.web.branding import PICTURE_HEADERS, File
 from gatepost.web.page_environment import (
     EVERYWHERE,
+    FROM_ANYWHERE,
     made,
     our_loader,
     our_pages,
@@ -208,6 +209,8 @@ class _Proof:
         """A form without the field that says whose it is would be refused, whoever fills it in."""
         form = _SENT_FORM.search(source)
         if form is None or "form_field" in source or any(_is_part(name) for _, name in references(tree)):
+            return
+        if self.name in FROM_ANYWHERE:
             return
         line = source.count("\n", 0, form.start()) + 1
         field = "{{ parts.hidden_fields(form_field, kept) }}"

@@ -15,7 +15,14 @@ EVERYWHERE = frozenset(
 )
 # What every page with a form of its own, or none, is given besides; not what stands around a page or within one.
 WITH_FORMS = frozenset({"form_field", "problem", "errors", "typed"})
-_WITHOUT_FORMS = frozenset({"page.html", "words.html", "problem.html", "problem_in_place.html", "mail_delay.html"})
+_WITHOUT_FORMS = frozenset(
+    {
+        *("page.html", "words.html", "problem.html", "problem_in_place.html", "mail_delay.html"),
+        *("unsubscribe.html", "unsubscribed.html"),
+    }
+)
+# Its form is taken from anywhere: mail programs send it too, and they have no page and no cookie of ours.
+FROM_ANYWHERE = frozenset({"unsubscribe.html"})
 
 
 def page_environment(loader: BaseLoader, *, read_again: bool = False) -> Environment:

@@ -87,7 +87,7 @@ class PageKit:
         return response
 
     def fragment(self, request: Request, template: str, **values: Any) -> Response:
-        """Show a piece of a page that is the same for everybody: it has no form, and gives no cookie."""
+        """Show what is the same for everybody, a page or a piece of one: it has no form of a browser, and no cookie."""
         return self._pages.render(request, f"{template}.html", **values)
 
     def show_problem(self, request: Request, problem: Problem) -> Response:

@@ -49,6 +49,7 @@ class GatepostRoute(APIRoute):
     takes_forms: ClassVar[bool]
     routine: ClassVar[bool]
     max_body_bytes: ClassVar[int]
+    from_anywhere: ClassVar[bool]
 
     def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
         super().__init__(path, endpoint, **options)
@@ -96,7 +97,8 @@ class GatepostRoute(APIRoute):
 
         async def answer(request: Request) -> Response:
             try:
-                check_origin(request.scope, self.context)
+                if not self.from_anywhere:
+                    check_origin(request.scope, self.context)
                 _check_length(request, self.max_body_bytes)
                 _check_kind(request, json=takes_json, forms=self.takes_forms)
                 return await answer_inside(BoundedRequest(request.scope, request.receive, self.max_body_bytes))
@@ -147,6 +149,7 @@ def route_class_for(
     takes_forms: bool = False,
     routine: bool = False,
     max_body_bytes: int = MAX_BODY_BYTES,
+    from_anywhere: bool = False,
 ) -> type[GatepostRoute]:
     """Make the route class of one router.
 
@@ -156,6 +159,7 @@ def route_class_for(
         takes_forms: unsafe methods take form bodies instead of JSON.
         routine: nobody reads a log line about an answer that went well.
         max_body_bytes: how much of a body is read: MAX_BODY_BYTES or MAX_POST_BYTES.
+        from_anywhere: pages of other sites may send it too: all that it needs is in it, and no cookie counts.
     """
     return type(
         "GatepostRoute",
@@ -166,5 +170,6 @@ def route_class_for(
             "takes_forms": takes_forms,
             "routine": routine,
             "max_body_bytes": max_body_bytes,
+            "from_anywhere": from_anywhere,
         },
     )
