@@ -1,11 +1,14 @@
 """docs/reference/states.md against the code."""
 
 import ast
+import re
 
 from gatepost.accounts.caps import Wish
 from gatepost.mail.draft import IfUnknown
 from gatepost.outbox.actions import BY_OPERATOR
 from gatepost.outbox.lifecycle import BIRTHS, MOVES, State
+from gatepost.suppression.reason import Reason, Scope
+from gatepost.suppression.suppress import EXPIRES_IN_S
 from gatepost.transport.reply import Outcome, Phase
 from tests.docs.pages import REFERENCE, code_words, rows, section
 from tests.docs.source import argument, calls, nodes, returned, texts
@@ -25,7 +28,7 @@ def skips() -> set[str]:
 def reasons() -> set[str]:
     """Every reason the code can write into a message's row."""
     # `judge` gives a deferral its outcome.
-    found = skips() | {str(Outcome.TRANSIENT), str(Outcome.UNREACHABLE), BY_OPERATOR}
+    found = skips() | {str(Outcome.TRANSIENT), str(Outcome.UNREACHABLE), BY_OPERATOR} | set(map(str, Reason))
     places = {"Verdict": 1, "perhaps_taken": 3, "given_back": 1, "Skip": 0, "cancel_waiting": 2, "shut": 2}
     for name, place in places.items():
         for call in calls(name):
@@ -66,3 +69,13 @@ def test_every_outcome_and_phase_is_documented():
 def test_the_policies_are_named():
     """Both policies for `unknown` are explained."""
     assert set(map(str, IfUnknown)) <= set(code_words(section(PAGE, "What happens to `unknown`")))
+
+
+def test_every_suppression_is_documented():
+    """Each reason with how long it lasts, and each scope."""
+    table = rows(section(PAGE, "Suppressions"))
+    ends = {code_words(cells[0])[0]: re.findall(r"\d+(?= days)", cells[3]) for cells in table if len(cells) == 4}
+    assert ends == {
+        str(reason): [] if lasts_s is None else [str(lasts_s // 86_400)] for reason, lasts_s in EXPIRES_IN_S.items()
+    }
+    assert {code_words(cells[0])[0] for cells in table if len(cells) == 2} == set(map(str, Scope))
