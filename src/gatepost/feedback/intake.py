@@ -97,7 +97,7 @@ def _keep(tx: Connection, case: _Case, now_ms: int) -> None:
         "message": None if message is None else message.id,
         "recipient_key": None if named is None else named.key,
         "status": fact.status,
-        "detail": fact.text,
+        "detail": None if message is not None and message.is_forgotten else fact.text,
         "at": fact.at,
         "received_at": now_ms,
         "applied_at": now_ms if case.settled else None,

@@ -25,9 +25,14 @@ class Message:
     security: bool
 
     @property
+    def is_forgotten(self) -> bool:
+        """Whether whom it was for, and whatever might tell, was forgotten."""
+        return self.recipient_key == ANONYMISED
+
+    @property
     def knows_recipient(self) -> bool:
         """Whether it still says whom it was for."""
-        return self.recipient is not None and self.recipient != ANONYMISED
+        return self.recipient is not None and not self.is_forgotten
 
 
 _BY_MESSAGE_ID = select(messages.c.id, messages.c.message_id).where(among(messages.c.message_id, "of_message_ids"))
