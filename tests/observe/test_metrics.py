@@ -5,7 +5,11 @@ from prometheus_client import REGISTRY
 from prometheus_client.parser import text_string_to_metric_families
 
 from gatepost.events import (
+    AddressSuppressed,
+    BouncesUnusual,
     Event,
+    FeedbackReceived,
+    FeedbackRefused,
     MessageAccepted,
     MessageDeferred,
     MessageEvent,
@@ -13,7 +17,10 @@ from gatepost.events import (
     RegistrationReceived,
     RequestAnswered,
 )
+from gatepost.feedback.fact import Kind
+from gatepost.feedback.taken import Outcome
 from gatepost.observe.metrics import MAX_ROUTES, Metrics
+from gatepost.suppression.reason import Reason
 
 
 def sample(metrics: Metrics, name: str, **labels: str) -> float | None:
@@ -144,3 +151,48 @@ def test_the_log_of_writes_is_shown() -> None:
     """Its size, and 0 where there is none."""
     assert sample(Metrics(), "gatepost_database_log_bytes") == 0
     assert "gatepost_database_log_bytes 8192.0" in Metrics().exposition({}, 0, 0, log_bytes=8192).decode()
+
+
+def suppressed(reason: str) -> Event:
+    return AddressSuppressed(suppression="s", recipient="a***@example.com", reason=reason, scope="all", source="smtp")
+
+
+def test_suppressions_are_counted_by_reason() -> None:
+    """Each reason begins at 0."""
+    metrics = counted(suppressed("hard_bounce"), suppressed("hard_bounce"), suppressed("complaint"))
+    assert sample(metrics, "gatepost_suppressed_addresses_total", reason="hard_bounce") == 2
+    assert sample(metrics, "gatepost_suppressed_addresses_total", reason="complaint") == 1
+    assert sample(metrics, "gatepost_suppressed_addresses_total", reason="operator") == 0
+
+
+def test_every_reason_and_every_kind_there_is_has_a_label() -> None:
+    """None of ours is counted as other."""
+    metrics = counted(
+        *[suppressed(str(reason)) for reason in Reason],
+        *[FeedbackReceived(source="ses", kind=str(kind), outcome=str(one)) for kind in Kind for one in Outcome],
+    )
+    assert sample(metrics, "gatepost_suppressed_addresses_total", reason="other") is None
+    assert {1.0} == {
+        sample(metrics, "gatepost_feedback_total", source="ses", kind=str(kind), outcome=str(one))
+        for kind in Kind
+        for one in Outcome
+    }
+
+
+def test_the_alarm_of_bounces_is_counted() -> None:
+    """Whoever watches metrics and no log hears of it too."""
+    metrics = counted(BouncesUnusual(server="mail.example.com:587", hard=11, answers=50))
+    assert sample(metrics, "gatepost_bounces_unusual_total") == 1
+
+
+def test_feedback_is_counted_by_what_became_of_it() -> None:
+    """What was refused has no kind; names that nobody knows do not grow the series."""
+    metrics = counted(
+        FeedbackReceived(source="dsn", kind="bounced", outcome="applied"),
+        FeedbackReceived(source="dsn", kind="bounced", outcome="applied"),
+        FeedbackRefused(source="ses", reason="forged"),
+        *[FeedbackRefused(source=f"name-{number}", reason="forged") for number in range(50)],
+    )
+    assert sample(metrics, "gatepost_feedback_total", source="dsn", kind="bounced", outcome="applied") == 2
+    assert sample(metrics, "gatepost_feedback_total", source="ses", kind="other", outcome="refused") == 1
+    assert sample(metrics, "gatepost_feedback_total", source="other", kind="other", outcome="refused") == 50

@@ -13,6 +13,11 @@ OTHER = "other"
 
 _REGISTRATIONS = frozenset({"created", "waiting", "taken", "refused", "repeated"})
 _OUTCOMES = frozenset({"accepted", "transient", "permanent", "unreachable", "unknown", "not_ours"})
+_REASONS = frozenset({"hard_bounce", "soft_bounces", "complaint", "unsubscribed", "operator"})
+_SOURCES = frozenset({"ses", "postmark", "sendgrid", "mailgun", "resend", "standard", "dsn", "arf"})
+_KINDS = frozenset({"delivered", "delayed", "bounced", "complained", "unsubscribed"})
+_CAME_OF_FACTS = frozenset({"applied", "kept", "repeated", "unmatched"})
+REFUSED = "refused"
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 # The state each event says a message was brought to.
@@ -71,6 +76,15 @@ class Metrics:
             "gatepost_database_log_bytes", "Size of the log of writes beside the database file.", registry=registry
         )
         self._workers = Gauge("gatepost_workers", "Workers that live on this database.", registry=registry)
+        self._suppressed = Counter(
+            "gatepost_suppressed_addresses", "Addresses suppressed, by reason.", ["reason"], registry=registry
+        )
+        self._unusual = Counter(
+            "gatepost_bounces_unusual", "Times a source of bounces was no longer believed.", registry=registry
+        )
+        self._feedback = Counter(
+            "gatepost_feedback", "Facts that came back.", ["source", "kind", "outcome"], registry=registry
+        )
         self._requests = Counter(
             "gatepost_http_requests", "Answers by route.", ["method", "route", "status"], registry=registry
         )
@@ -83,6 +97,8 @@ class Metrics:
         )
         for outcome in sorted(_REGISTRATIONS):  # a series that begins at 0 has a rate from its first event on
             self._registrations.labels(outcome)
+        for reason in sorted(_REASONS):
+            self._suppressed.labels(reason)
 
     def on_event(self, event: events.Event) -> None:
         """Count the event."""
@@ -92,6 +108,12 @@ class Metrics:
             self._registrations.labels(_known(event.outcome, _REGISTRATIONS)).inc()
         elif isinstance(event, events.MessageEvent):
             self._count_message(event)
+        elif isinstance(event, events.AddressSuppressed):
+            self._suppressed.labels(_known(event.reason, _REASONS)).inc()
+        elif isinstance(event, events.BouncesUnusual):
+            self._unusual.inc()
+        elif isinstance(event, events.FeedbackReceived | events.FeedbackRefused):
+            self._count_feedback(event)
 
     def exposition(
         self,
@@ -134,6 +156,12 @@ class Metrics:
             self._settled.labels(state).inc()
         if isinstance(event, events.MessageAccepted):
             self._accepted.observe(max(event.since_enqueued_ms, 0) / 1000)
+
+    def _count_feedback(self, event: events.FeedbackReceived | events.FeedbackRefused) -> None:
+        kind, outcome = OTHER, REFUSED
+        if isinstance(event, events.FeedbackReceived):
+            kind, outcome = _known(event.kind, _KINDS), _known(event.outcome, _CAME_OF_FACTS)
+        self._feedback.labels(_known(event.source, _SOURCES), kind, outcome).inc()
 
     def _count_answer(self, event: events.RequestAnswered) -> None:
         route = self._bounded(event.route)
