@@ -74,6 +74,7 @@ GUESSES_ARE_REFUSED = {
     "POST /auth/email/undo",
     "POST /auth/me/delete",
     "DELETE /auth/sessions/{id}",
+    "POST /feedback/{provider}",
     "POST /mail/messages/{id}/hold",
     "POST /mail/messages/{id}/release",
     "POST /mail/messages/{id}/cancel",

@@ -55,6 +55,8 @@ NO_BODIES = {
     "Address",
     "AddressSuppressed",
     "Fact",
+    "FactBody",
+    "FactRow",
     "FeedbackReceived",
     "FeedbackRefused",
     "SuppressionLifted",
