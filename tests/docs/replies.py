@@ -38,9 +38,13 @@ def _line(row: Row) -> str:
 
 def _status_line(detail: str, rows: list[Row]) -> str:
     by_class = {number: next(row for row in rows if row.said == f"{number}yz") for number in (4, 5)}
-    address = "suppressed later" if any(row.suppresses for row in rows) else ""
+    address = "suppressed with 5" if any(row.suppresses for row in rows) else _counts(detail)
     words = by_class[5].clause if by_class[5].clause == by_class[4].clause else _both(by_class[4], by_class[5])
     return f"| x.{detail} | `{by_class[4].outcome}` | `{by_class[5].outcome}` | {address} | {words}. |"
+
+
+def _counts(detail: str) -> str:
+    return "counts" if detail.split(".")[0] == "2" else ""
 
 
 def _both(four: Row, five: Row) -> str:
