@@ -50,4 +50,10 @@ feedback = Table(
 )
 Index("ix_feedback_message", feedback.c.message, sqlite_where=HAS_MESSAGE, postgresql_where=HAS_MESSAGE)
 Index("ix_feedback_kept", feedback.c.received_at, sqlite_where=IS_KEPT, postgresql_where=IS_KEPT)
-Index("ix_feedback_received_at", feedback.c.received_at)
+# What is about none of our messages, to prune it; the rest goes with its message.
+Index(
+    "ix_feedback_received_at",
+    feedback.c.received_at,
+    sqlite_where=IS_UNMATCHED,
+    postgresql_where=IS_UNMATCHED,
+)

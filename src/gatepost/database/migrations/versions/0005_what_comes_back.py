@@ -91,7 +91,7 @@ def _create_feedback() -> None:
     )
     _index("ix_feedback_message", "feedback", ["message"], "message IS NOT NULL")
     _index("ix_feedback_kept", "feedback", ["received_at"], "applied_at IS NULL")
-    op.create_index("ix_feedback_received_at", "feedback", ["received_at"], unique=False)
+    _index("ix_feedback_received_at", "feedback", ["received_at"], "message IS NULL")
 
 
 def _index(name: str, table: str, columns: list[str], where: str) -> None:
