@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from sqlalchemy import Connection, bindparam, delete, select, update
 
 from gatepost.accounts import messages, tokens
-from gatepost.accounts.account import COLUMNS, AccountRow, as_account
+from gatepost.accounts.account import COLUMNS, AccountRow, as_account, take_by_id
 from gatepost.accounts.client import Client
 from gatepost.accounts.erasing import ROWS_AT_ONCE, Reach, erase_one
 from gatepost.accounts.gate import Gate
@@ -27,6 +27,7 @@ ACCOUNTS_AT_ONCE = 20
 _SHUT = update(accounts).where(accounts.c.id == bindparam("of_account")).values(deleted_at=bindparam("now_ms"))
 _TAKE = select(*COLUMNS).where(accounts.c.id == bindparam("of_account")).with_for_update()
 _AT_ONCE = Reach(waiting=True, of_others=False)
+_BY_HAND = Reach(waiting=True, of_others=True)
 _UNPROVED = Reach(waiting=False, of_others=False)
 _PROVED = Reach(waiting=False, of_others=True)
 # By their indexes: PostgreSQL guesses that a third is old, and reads the table.
@@ -117,6 +118,28 @@ def erase(tx: Connection, account_ids: Sequence[uuid.UUID]) -> int:
         if row is not None:
             count += erase_one(tx, as_account(row), _AT_ONCE)
     return count
+
+
+def erase_by_hand(tx: Connection, account_id: uuid.UUID, hidden: Sequence[str], hiding: Hiding, now_ms: int) -> bool:
+    """Shut an account for good and erase a piece of what is stored about it; returns whether all of it is gone.
+
+    What waits to its address is not sent any more. What a worker has in hand stays, and the account with it, which
+    nobody signs in to; left so it is erased as if its owner had deleted it.
+
+    Args:
+        tx: the transaction.
+        account_id: whose.
+        hidden: the keyed hashes under which its address stands in messages to nobody.
+        hiding: see `erase_one`.
+        now_ms: wall time in milliseconds.
+    """
+    account = take_by_id(tx, account_id)
+    if account is None:
+        return True
+    if account.deleted_at is None:
+        tx.execute(_SHUT, {"of_account": account_id, "now_ms": now_ms})
+    shut(tx, account_id, "account_deleted", now_ms)
+    return erase_one(tx, account, _BY_HAND, hidden, hiding=hiding)
 
 
 def erase_deleted(tx: Connection, now_ms: int, *, kept_days: int, keys: Keys, hiding: Hiding) -> int:

@@ -8,6 +8,7 @@ from gatepost.audit.trail import Signature
 from gatepost.orders.desk import Order, OrderDesk, Values
 from gatepost.orders.feedback import feedback
 from gatepost.orders.message import message
+from gatepost.orders.person import erase
 from gatepost.orders.suppression import lift, suppress
 
 ORDERS: dict[str, Order] = {
@@ -15,6 +16,7 @@ ORDERS: dict[str, Order] = {
     "feedback": feedback,
     "suppress": suppress,
     "lift": lift,
+    "erase": erase,
 }
 
 
