@@ -43,9 +43,10 @@ from gatepost.parts import (
     build_hiding,
     build_keys,
     build_passwords,
-    build_providers,
     build_prepare,
+    build_providers,
     build_return_path,
+    build_signer,
     build_templates,
     build_transport,
     build_unsubscribe_links,
@@ -174,6 +175,7 @@ class Gatepost:
             deleted_kept_days=settings.deleted_kept_days,
             challenge=challenge,
         )
+        self._signer = build_signer(settings)
         self._operate = partial(operate, self.write, self.clock, self.events)
         self._feedback = FeedbackDesk(self._database.write, self.clock, self.events, self._hiding)
         self._providers = build_providers(settings)
@@ -334,7 +336,8 @@ class Gatepost:
         )
 
     def _compose(self) -> Compose:
-        return compose_with(self._composer, build_return_path(self.settings, self._keys), self._unsubscribe_links)
+        return_path_of = build_return_path(self.settings, self._keys)
+        return compose_with(self._composer, return_path_of, self._unsubscribe_links, self._signer)
 
     async def _apply_kept(self) -> int:
         return await self._feedback.apply_kept() if await self._database.read(some_due) else 0

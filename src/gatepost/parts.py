@@ -16,11 +16,14 @@ from gatepost.clock import minute
 from gatepost.delivery.attempt import Compose
 from gatepost.delivery.bounces import Bounces
 from gatepost.delivery.round import Prepare
+from gatepost.errors import SettingsError
 from gatepost.events import Events
 from gatepost.feedback.provider import Provider
 from gatepost.feedback.providers.every import every_provider
-from gatepost.mail import return_path, unsubscribe
+from gatepost.mail import dkim_key, return_path, unsubscribe
 from gatepost.mail.compose import Composer
+from gatepost.mail.dkim import Signer
+from gatepost.mail.headers import parse_sender
 from gatepost.mail.templates import Templates
 from gatepost.mail.unsubscribe import UnsubscribeLinks
 from gatepost.observe.log import LibraryRecords, Log
@@ -139,6 +142,29 @@ def build_return_path(settings: Settings, keys: Keys) -> Callable[[uuid.UUID], s
     return partial(return_path.make, keys.signing(return_path.USE), settings.return_path)
 
 
+def build_signer(settings: Settings) -> Signer | None:
+    """Make what signs mail; None where it is not signed here.
+
+    Raises:
+        SettingsError: DKIM_KEY cannot be used, or the library for it is not installed.
+    """
+    path = settings.dkim_key
+    if path is None or settings.dkim_selector is None:
+        return None
+    if not dkim_key.is_installed():
+        raise SettingsError(
+            f"GATEPOST_DKIM_KEY is set, and {dkim_key.LIBRARY} is not installed here:"
+            ' pip install "gatepost[signatures]", or leave the key out and have your server sign.'
+        )
+    try:
+        key = dkim_key.read_key(path.read_bytes())
+    except OSError as refusal:
+        raise SettingsError(f"GATEPOST_DKIM_KEY: {path} cannot be read: {refusal.strerror}.") from None
+    except ValueError as refusal:
+        raise SettingsError(f"GATEPOST_DKIM_KEY: {path} {refusal}.") from None
+    return Signer(key, settings.dkim_domain or parse_sender(settings.sender).domain, settings.dkim_selector)
+
+
 def build_transport(settings: Settings, events: Events | None = None, switch: Switch | None = None) -> Transport:
     """Make the transport the settings ask for: SMTP, or the development mail server.
 
@@ -211,6 +237,7 @@ def compose_with(
     composer: Composer,
     return_path_of: Callable[[uuid.UUID], str] | None = None,
     unsubscribe_links: UnsubscribeLinks | None = None,
+    signer: Signer | None = None,
 ) -> Compose:
     """Make the function by which the worker gets a claimed message as bytes.
 
@@ -219,6 +246,7 @@ def compose_with(
         return_path_of: where bounces of a message go; None for the composer's own return path.
         unsubscribe_links: makes the links by which people unsubscribe from what does not keep their account safe; None
             for none.
+        signer: signs the message; None where that is not done here.
     """
 
     def compose(claimed: Claimed, values: Mapping[str, str], now_ms: int) -> Envelope:
@@ -237,6 +265,7 @@ def compose_with(
             ),
         )
         bounces_to = composed.return_path if return_path_of is None else return_path_of(claimed.id)
-        return Envelope(bounces_to, composed.recipient, composed.content)
+        content = composed.content if signer is None else signer.sign(composed.content, now_ms)
+        return Envelope(bounces_to, composed.recipient, content)
 
     return compose

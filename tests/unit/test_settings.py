@@ -322,6 +322,38 @@ def test_a_development_sender_is_warned_about_when_mail_leaves_the_machine() -> 
     assert warning.startswith("GATEPOST_SENDER is not set")
 
 
+# Signatures
+
+
+def test_a_key_for_signatures_needs_its_selector() -> None:
+    """Without it nobody finds the public key; a selector without a key is only told, because nothing is signed."""
+    assert refused(DKIM_KEY="/etc/dkim.pem") == (
+        "GATEPOST_DKIM_SELECTOR is not set, and DKIM_KEY needs it; name the DNS record of the public key."
+    )
+    assert load(DKIM_SELECTOR="gatepost1").warnings == (
+        "GATEPOST_DKIM_SELECTOR is set without DKIM_KEY: mail is not signed here",
+    )
+
+
+@pytest.mark.parametrize(
+    ("sender", "domain", "counts"),
+    [
+        ("Acme <hello@acme.example>", "acme.example", True),
+        ("Acme <hello@mail.Acme.example>", "acme.example", True),
+        ("hello@acme.example", "mail.acme.example", True),
+        ("hello@bücher.example", "xn--bcher-kva.example", True),
+        ("hello@acme.example", "provider.example", False),
+        ("hello@acme.example", "notacme.example", False),
+        ("hello@notacme.example", "acme.example", False),
+    ],
+)
+def test_a_signature_that_does_not_count_is_warned_about(sender: str, domain: str, counts: bool) -> None:
+    """DMARC wants the sender's domain, or one above or below it (RFC 7489, 3.1.1)."""
+    settings = load(DKIM_KEY="/etc/dkim.pem", DKIM_SELECTOR="gatepost1", DKIM_DOMAIN=domain, SENDER=sender)
+    told = [one for one in settings.warnings if one.startswith("GATEPOST_DKIM_DOMAIN is ")]
+    assert (0 if counts else 1) == len(told)
+
+
 # Single values
 
 

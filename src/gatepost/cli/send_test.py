@@ -6,7 +6,7 @@ import time
 from gatepost.clock import SystemClock
 from gatepost.mail.address import wire_address
 from gatepost.mail.headers import date, mailbox, parse_sender, unstructured
-from gatepost.parts import build_transport
+from gatepost.parts import build_signer, build_transport
 from gatepost.settings import Settings
 from gatepost.transport.reply import Outcome, Phase, Reply
 from gatepost.transport.transport import Envelope, Progress
@@ -38,6 +38,7 @@ async def send(settings: Settings, address: str) -> bool:
 
     Raises:
         InvalidRecipient: `address` is no address.
+        SettingsError: DKIM_KEY cannot be used.
     """
     envelope = compose(settings, address)
     transport = build_transport(settings)
@@ -51,11 +52,12 @@ async def send(settings: Settings, address: str) -> bool:
 
 
 def compose(settings: Settings, address: str) -> Envelope:
-    """Make the test message: plain ASCII text, so that nothing but the way there is tested."""
+    """Make the test message: plain ASCII text, so that nothing but the way there, and the signature, is tested."""
     sender = parse_sender(settings.sender)
     recipient = wire_address(address)
+    now_ms = SystemClock().now_ms()
     header = (
-        f"Date: {date(SystemClock().now_ms())}\r\n"
+        f"Date: {date(now_ms)}\r\n"
         f"{mailbox('From', sender)}"
         f"To: {recipient}\r\n"
         f"{unstructured('Subject', f'{settings.product_name}: test message')}"
@@ -64,7 +66,10 @@ def compose(settings: Settings, address: str) -> Envelope:
         "MIME-Version: 1.0\r\n"
         "Content-Type: text/plain; charset=us-ascii\r\n"
     )
-    return Envelope(sender.address, recipient, f"{header}\r\n{_BODY}".encode())
+    content, signer = f"{header}\r\n{_BODY}".encode(), build_signer(settings)
+    if signer is not None:
+        content = signer.sign(content, now_ms)
+    return Envelope(sender.address, recipient, content)
 
 
 def in_words(reply: Reply, took_s: float) -> str:

@@ -110,6 +110,24 @@ def _keys_are_varied(draft: Draft) -> None:
             draft.warn("secret_keys", "has a key of few different characters; `openssl rand -hex 32` makes a good one")
 
 
+def _signatures_are_whole(draft: Draft) -> None:
+    if not draft.usable("dkim_key", "dkim_selector"):
+        return
+    key, selector = draft.values["dkim_key"], draft.values["dkim_selector"]
+    if key and not selector:
+        draft.refuse("dkim_selector", "is not set, and DKIM_KEY needs it; name the DNS record of the public key")
+    if selector and not key:
+        draft.warn("dkim_selector", "is set without DKIM_KEY: mail is not signed here")
+
+
+def _signatures_count(draft: Draft) -> None:
+    if not draft.usable("dkim_key", "dkim_domain", "sender") or not draft.values["dkim_key"]:
+        return
+    signs, sends = draft.values["dkim_domain"], urls.domain_of(draft.values["sender"] or "")
+    if signs and sends and not f".{sends}".endswith(f".{signs}") and not f".{signs}".endswith(f".{sends}"):
+        draft.warn("dkim_domain", f"is {signs}, and mail comes from {sends}: DMARC does not count such a signature")
+
+
 def _nothing_needed_is_missing(draft: Draft) -> None:
     for name, way_out in _NEEDED.items():
         if draft.usable(name) and not draft.values[name]:
@@ -180,7 +198,14 @@ def _weak_argon2(draft: Draft) -> Iterable[tuple[str, int]]:
 
 
 _Rule = Callable[[Draft], None]
-_RULES: tuple[_Rule, ...] = (_argon2_lanes, _recipients_are_not_kept_longer, _public_url_is_safe, _keys_are_varied)
+_RULES: tuple[_Rule, ...] = (
+    _argon2_lanes,
+    _recipients_are_not_kept_longer,
+    _public_url_is_safe,
+    _keys_are_varied,
+    _signatures_are_whole,
+    _signatures_count,
+)
 _PRODUCTION_RULES: tuple[_Rule, ...] = (
     _nothing_needed_is_missing,
     _argon2_is_strong,

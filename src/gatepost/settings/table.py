@@ -191,7 +191,7 @@ _MAIL = (
         default_text="the domain of SENDER",
         description="The domain that answers for the mail, as the signature says it.",
         example="acme.example",
-        unsafe="A domain that is not SENDER's, or above it, is warned about: DMARC does not count it.",
+        unsafe="A domain that is neither SENDER's nor above or below it is warned about: DMARC does not count it.",
         parse=headers.domain,
         show=optional,
     ),

@@ -194,6 +194,15 @@ def sender(value: object) -> str:
     return f"{name} <{address}>" if name else address
 
 
+def domain_of(sender: str) -> str:
+    """Return the domain of a sender that was read, as A-labels in lower case; empty where there is none."""
+    domain = sender.rstrip(">").rpartition("@")[2].lower()
+    try:
+        return domain if domain.isascii() else validate_email(f"a@{domain}", check_deliverability=False).ascii_domain
+    except EmailNotValidError:
+        return ""
+
+
 def _is_address(address: str) -> bool:
     local_part, _, domain = address.rpartition("@")
     if not local_part.isascii():
