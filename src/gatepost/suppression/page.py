@@ -12,6 +12,8 @@ from gatepost.suppression.tables import suppressions
 
 MAX_PAGE = 200
 
+_LAST_ID = uuid.UUID(int=2**128 - 1)
+
 
 @dataclass(frozen=True)
 class SuppressionRow:
@@ -52,6 +54,8 @@ def page(
 ) -> list[SuppressionRow]:
     """Return suppressions, newest first, at most MAX_PAGE; also those that have ended and are not deleted yet.
 
+    What it costs grows with `limit`; where a reason is asked for that is rare, with how many there are.
+
     Args:
         connection: a reading connection.
         hiding: finds also the hidden ones of an address.
@@ -60,14 +64,12 @@ def page(
         before: only older than this one: the last one of the page before.
         limit: how many.
     """
-    query = select(*_ROW).order_by(suppressions.c.id.desc()).limit(min(limit, MAX_PAGE))
+    query = select(*_ROW).where(suppressions.c.id < (before or _LAST_ID)).order_by(suppressions.c.id.desc())
     if recipient_key is not None:
         query = query.where(suppressions.c.address_key.in_(hiding.forms(recipient_key)))
     if reason is not None:
         query = query.where(suppressions.c.reason == str(reason))
-    if before is not None:
-        query = query.where(suppressions.c.id < before)
-    return [SuppressionRow(**row._mapping) for row in connection.execute(query)]
+    return [SuppressionRow(**row._mapping) for row in connection.execute(query.limit(min(limit, MAX_PAGE)))]
 
 
 def find(connection: Connection, suppression_id: uuid.UUID) -> SuppressionRow | None:

@@ -12,6 +12,8 @@ from typing import Any
 from gatepost.accounts.tables import accounts, candidates, idempotency_keys, known_clients, limits, sessions, tokens
 from gatepost.audit.tables import audit
 from gatepost.outbox.tables import attempts, messages, workers
+from gatepost.suppression.reason import Reason
+from gatepost.suppression.tables import soft_bounces, suppressions
 
 ACCOUNTS = 25_000
 NOW_MS = 1_800_000_000_000
@@ -20,7 +22,11 @@ OWNER = "host:1:abcdef"
 HIDDEN = "hidden:0123456789abcdef"
 FLOODED = 7  # the account a stranger asked verification messages for again and again
 FLOOD = 2_000
-BIG = (messages, attempts, accounts, candidates, tokens, idempotency_keys, audit, sessions, known_clients, limits)
+GONE = 20_000  # addresses that are suppressed
+BIG = (
+    *(messages, attempts, accounts, candidates, tokens, idempotency_keys, audit, sessions, known_clients, limits),
+    *(suppressions, soft_bounces),
+)
 RESENT_EACH = 50  # so many messages are one that was resent, which was the one before it
 
 _SETTLED = {
@@ -72,6 +78,8 @@ def rows_of(shape: Shape) -> Iterator[tuple[Any, list[str], list[tuple[Any, ...]
         (audit, _audit(stored)),
         (sessions, _sessions()),
         (known_clients, _known_clients()),
+        (suppressions, _suppressions()),
+        (soft_bounces, _soft_bounces()),
         (workers, [{"owner": OWNER, "slots": 16, "started_at": NOW_MS, "beat_at": NOW_MS}]),
     ):
         names = [column.name for column in table.columns]
@@ -97,6 +105,11 @@ def address_of(number: int) -> str:
 def token_id(number: int) -> bytes:
     """The id of the token one message carries; evenly spread, as random ones are."""
     return ((number * 0x9E3779B97F4A7C15F39CC0605CEDC835) & ((1 << 128) - 1)).to_bytes(16, "big")
+
+
+def gone_address(number: int) -> str:
+    """One of the GONE addresses."""
+    return f"gone{number}@example.com"
 
 
 def session_token(number: int) -> str:
@@ -261,6 +274,33 @@ def _known_clients() -> Iterator[Row]:
             "account_id": account_id(number).bytes,
             "client": hashlib.sha256(str(number).encode()).digest()[:16],
             "seen_at": NOW_MS - (number % 100) * DAY_MS,
+        }
+
+
+def _suppressions() -> Iterator[Row]:
+    reasons = list(Reason)
+    for number in range(GONE):
+        reason, created_at = reasons[number % len(reasons)], NOW_MS - (GONE - number) * 60_000
+        ends = {Reason.HARD_BOUNCE: 365 * DAY_MS, Reason.SOFT_BOUNCES: 14 * DAY_MS}.get(reason)
+        yield {
+            "id": row_id(number, created_at),
+            "address_key": gone_address(number),
+            "address": gone_address(number),
+            "scope": "all_but_security" if reason is Reason.UNSUBSCRIBED else "all",
+            "reason": str(reason),
+            "source": "smtp",
+            "detail": "550 5.1.1 no such user here",
+            "created_at": created_at,
+            "expires_at": None if ends is None else created_at + ends,
+        }
+
+
+def _soft_bounces() -> Iterator[Row]:
+    for number in range(GONE):
+        yield {
+            "address_key": gone_address(number // 4),
+            "cause": token_id(number),
+            "at": NOW_MS - (number % 40) * DAY_MS,
         }
 
 
