@@ -15,7 +15,7 @@ PASSWORD = "tide tables and a lantern"
 WITHIN_S = 20.0
 PHONE = "Mozilla/5.0 (iPhone; CPU iPhone OS 19_0 like Mac OS X) AppleWebKit/605.1.15 Version/19.0 Safari/604.1"
 LAPTOP = "Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0"
-_LINK = re.compile(r"http://[\w.:-]+/(\S+?)\?token=[\w.-]+\S*")
+_LINK = re.compile(r"http://[\w.:-]+/(?:(\S+?)\?token=[\w.-]+\S*|(mail/unsubscribe)/[\w-]+)")
 
 
 class House:
@@ -108,7 +108,7 @@ class House:
 
         Args:
             address: of the recipient.
-            kind: the path it leads to, such as `verify` or `email/undo`.
+            kind: the path it leads to, such as `verify` or `email/undo`, or `mail/unsubscribe`.
         """
         return self._message(address, kind)[1]
 
@@ -126,7 +126,7 @@ class House:
             message = email.message_from_bytes(path.read_bytes(), policy=email.policy.default)
             text = message.get_body(("plain",))
             if message["To"] and address in message["To"] and text is not None:
-                yield from ((path.name, one[0]) for one in _LINK.finditer(text.get_content()) if one[1] == kind)
+                yield from ((path.name, one[0]) for one in _LINK.finditer(text.get_content()) if kind in one.groups())
 
 
 def _wait_until(happened: Callable[[], bool], otherwise: str) -> None:

@@ -28,6 +28,7 @@ from gatepost.web.catalogue import translate
 from gatepost.web.problems import PROBLEMS, refused
 from gatepost.web.rendering import Pages
 from gatepost.web.route import route_class_for
+from gatepost.web.unsubscribe import unsubscribe_router
 from gatepost.web.validation import _KINDS
 from gatepost.web.workshop.mailbox import mailbox_router
 from gatepost.web.workshop.templates import templates_router
@@ -222,6 +223,22 @@ def test_the_mailbox_is_all_chinese(tmp_path):
     assert "邮箱中没有此名称的邮件。" in missing.text
 
 
+def test_unsubscribing_is_all_chinese():
+    """Its page, its answer, and what is said of a link that is not whole and of a body that is another."""
+    site = Site()
+    client = site.client(unsubscribe_router(site.context))
+    path = f"/mail/unsubscribe/{'A' * 64}"
+    answers = [
+        client.get(path, headers=CHINESE),
+        client.post(path, data={"List-Unsubscribe": "One-Click"}, headers=CHINESE),
+        client.get(path[:-1], headers=CHINESE),
+        client.post(path, data={"List-Unsubscribe": "No"}, headers=CHINESE),
+    ]
+    assert [200, 200, 400, 422] == [answer.status_code for answer in answers]
+    for answer in answers:
+        is_chinese(answer)
+
+
 def test_what_is_put_into_a_page_is_all_chinese():
     """The banner while mail is delayed, and a problem of ours that no form causes."""
     site = Site()
@@ -255,6 +272,7 @@ def test_no_page_is_forgotten():
         "mailbox",
         "mail",
         *("page", "parts", "words"),  # every page has them
+        *("unsubscribe", "unsubscribed"),
         *("mail_delay", "problem_in_place", "templates", "template", "template_parts", "mail_parts"),
     }
     assert used == TEMPLATES

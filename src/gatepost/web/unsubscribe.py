@@ -17,7 +17,7 @@ from gatepost.web.route import route_class_for
 from gatepost.web.security import RequestId
 
 FIELD, VALUE = "List-Unsubscribe", "One-Click"  # RFC 8058, 3.1: the whole body
-NOT_OURS = N_("It is not whole, or its key is gone. Use the link of a newer message.")
+NOT_OURS = N_("It is not whole, or too old. Use the link of a newer message.")
 
 
 def unsubscribe_router(context: WebContext) -> APIRouter:

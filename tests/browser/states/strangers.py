@@ -1,5 +1,7 @@
 """What somebody sees who is not signed in: sign up, prove the address, forget the password."""
 
+from urllib.parse import urlsplit
+
 from tests.browser.house import PASSWORD
 from tests.browser.visit import SAID, WRONG, States, Visit
 
@@ -19,6 +21,30 @@ def _sign_up(visit: Visit, address: str, password: str = PASSWORD, seen: str | N
 @states.add("register")
 def _(visit: Visit) -> None:
     visit.open("/register")
+
+
+def _unsubscribe(visit: Visit) -> str:
+    """Open the page that the welcome leads to; returns its path."""
+    address = visit.house.stranger()
+    visit.house.register(address)
+    link = visit.house.link(address, "mail/unsubscribe")
+    visit.open(link)
+    return urlsplit(link).path
+
+
+@states.add("unsubscribe")
+def _(visit: Visit) -> None:
+    _unsubscribe(visit)
+
+
+@states.add("unsubscribe-done")
+def _(visit: Visit) -> None:
+    visit.send(_unsubscribe(visit))
+
+
+@states.add("unsubscribe-bad-link")
+def _(visit: Visit) -> None:
+    visit.open(f"/mail/unsubscribe/{BAD_TOKEN}")
 
 
 @states.add("register-wrong")
