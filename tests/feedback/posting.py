@@ -143,7 +143,9 @@ class Sns:
         }
         return self.whole(fields, version=version, url=url)
 
-    def subscription(self, *, topic: str = TOPIC, subscribe_url: str = "", kind: str = "") -> dict[str, Any]:
+    def subscription(
+        self, *, topic: str = TOPIC, subscribe_url: str = "", kind: str = "", at_ms: int = NOW_MS
+    ) -> dict[str, Any]:
         """Return what SNS posts when somebody subscribes an endpoint to a topic."""
         token = "2336412f37fb687f5d51e6e2425dacbba" * 4
         fields = {
@@ -154,7 +156,7 @@ class Sns:
             "Message": f"You have chosen to subscribe to the topic {topic}.\nTo confirm, visit the SubscribeURL.",
             "SubscribeURL": subscribe_url
             or f"https://{AMAZON}/?Action=ConfirmSubscription&TopicArn={topic}&Token={token}",
-            "Timestamp": iso(NOW_MS),
+            "Timestamp": iso(at_ms),
         }
         return self.whole(fields)
 

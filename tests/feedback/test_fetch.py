@@ -51,6 +51,7 @@ async def test_a_body_of_the_greatest_size_is_read(fetch: Fetch, amazon: Amazon)
         answer(b"x" * (MAX_BODY_BYTES + 1)),
         answer(b"x" * 1_000_000),
         b"HTTP/1.1 200 OK\r\n" + b"X-Filler: " + b"x" * 200_000,
+        answer(b"body") + b"x" * 200_000,
         b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nbody",
         b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\nbody",
         b"SSH-2.0-OpenSSH_9.9\r\n",

@@ -147,6 +147,12 @@ async def test_another_key_does_not_prove() -> None:
     assert "the signature does not fit" == await refused(mailgun(event(), key="another-key-of-mailgun"))
 
 
+@pytest.mark.parametrize("token", ["", "short", "x" * 201, "a b" * 10, "é" * 30, "x" * 2000])
+async def test_a_token_that_cannot_be_an_id_is_refused(token: str) -> None:
+    """Even where it is signed."""
+    assert "signature.token" in await refused(mailgun(event(), token=token))
+
+
 @pytest.mark.parametrize("apart_s", [-WINDOW_S - 1, WINDOW_S + 1])
 async def test_outside_of_the_window_it_is_refused(apart_s: int) -> None:
     """A copy that is posted again later proves nothing."""
