@@ -1,6 +1,7 @@
 """Exim as Debian builds it, set up to deliver whatever it accepts into one maildir. It needs no root.
 
-It refuses the local part `refused` for good and `later` for now.
+It refuses the local part `refused` for good and `later` for now. What is for the local part `away` goes on to another
+server of the test, and what that one refuses comes back to the return path.
 """
 
 import contextlib
@@ -47,6 +48,7 @@ not_all:
   accept
 
 begin routers
+{away}
 everybody:
   driver = accept
   transport = maildir
@@ -60,6 +62,11 @@ maildir:
   directory = {home}/mailbox
   user = {uid}
   group = {gid}
+
+next:
+  driver = smtp
+  port = {next_port}
+  allow_localhost
 
 begin authenticators
 plain:
@@ -76,6 +83,15 @@ login:
   server_condition = ${{if and{{{{eq{{$auth1}}{{{username}}}}}{{eq{{$auth2}}{{{password}}}}}}}}}
 """
 
+_AWAY = """
+away:
+  driver = manualroute
+  local_parts = away
+  transport = next
+  route_list = * 127.0.0.1
+  self = send
+"""
+
 _TLS = """
 tls_advertise_hosts = *
 tls_certificate = {files.chain}
@@ -84,12 +100,15 @@ tls_privatekey = {files.key}
 
 
 @contextlib.contextmanager
-def exim(certificate: Certificate | None = None, *, messages_per_connection: int = 1_000) -> Iterator[MailServer]:
+def exim(
+    certificate: Certificate | None = None, *, messages_per_connection: int = 1_000, next_port: int | None = None
+) -> Iterator[MailServer]:
     """A running Exim; the test is skipped where Debian's packages are not to be had.
 
     Args:
         certificate: for STARTTLS, which is not offered without one.
         messages_per_connection: it answers 421 to the MAIL that would be one more.
+        next_port: on loopback, of the server that takes what is for `away`.
     """
     root = debian_software("Exim", "exim4-daemon-light", "libnss-wrapper")
     with new_home("gatepost-exim-") as home:
@@ -102,14 +121,16 @@ def exim(certificate: Certificate | None = None, *, messages_per_connection: int
             **_known_user(home),
         }
         configuration = home.folder / "exim.conf"
-        configuration.write_text(_configuration(home, certificate, messages_per_connection))
+        configuration.write_text(_configuration(home, certificate, messages_per_connection, next_port))
         server = MailServer("Exim", home, [spool / "input"], log / "mainlog")
         command: list[str | Path] = [home.folder / "exim4", "-C", configuration, "-bdf"]
         with running(server, home, command, environ, as_owner=True):
             yield server
 
 
-def _configuration(home: Home, certificate: Certificate | None, messages_per_connection: int) -> str:
+def _configuration(
+    home: Home, certificate: Certificate | None, messages_per_connection: int, next_port: int | None
+) -> str:
     tls = "tls_advertise_hosts =" if certificate is None else _TLS.format(files=certificate.copied_to(home))
     return _CONFIGURATION.format(
         home=home.folder,
@@ -120,6 +141,8 @@ def _configuration(home: Home, certificate: Certificate | None, messages_per_con
         most=messages_per_connection,
         username=USERNAME,
         password=PASSWORD,
+        away="" if next_port is None else _AWAY,
+        next_port=next_port or 0,
     )
 
 

@@ -97,11 +97,15 @@ class MailServer:
         home: where it runs.
         queue: the folders that hold a file for every message it has accepted and not delivered.
         log: where it tells its troubles.
+
+    Attributes:
+        maildir: what everything is delivered into.
     """
 
     def __init__(self, name: str, home: Home, queue: Sequence[Path], log: Path) -> None:
         self.name = name
         self.port = home.port
+        self.maildir = home.mailbox
         self._mailbox = home.mailbox / "new"
         self._queue = queue
         self._log = log

@@ -1,6 +1,7 @@
 """Postfix as Debian builds it, set up to deliver whatever it accepts into one maildir. It needs root.
 
-It refuses the local part `refused` for good and `later` for now.
+It refuses the local part `refused` for good and `later` for now. What is for `away@example.com` goes on to another server
+of the test, and what that one refuses comes back to the return path.
 """
 
 import contextlib
@@ -46,7 +47,15 @@ virtual_mailbox_maps = static:mailbox/
 virtual_mailbox_base = {home}
 virtual_uid_maps = static:{uid}
 virtual_gid_maps = static:{gid}
+{away}
 {tls}
+"""
+
+# Bounces carry what a stranger's would: the header fields of the message alone.
+_AWAY = """
+transport_maps = inline:{{{{away@example.com = smtp:[127.0.0.1]:{port}}}}}
+smtp_host_lookup = native
+bounce_size_limit = 1
 """
 
 _TLS = """
@@ -54,7 +63,7 @@ smtpd_tls_security_level = may
 smtpd_tls_chain_files = {files.key}, {files.chain}
 """
 
-# What receives, queues and delivers on this machine; nothing here can send mail elsewhere.
+# What receives, queues and delivers on this machine; nothing here can send mail to another.
 _MASTER = """
 127.0.0.1:{port} inet n - n - - smtpd
 cleanup unix n - n - 0 cleanup
@@ -68,6 +77,7 @@ error unix - - n - - error
 retry unix - - n - - error
 proxymap unix - - n - - proxymap
 virtual unix - n n - - virtual
+smtp unix - - n - - smtp
 anvil unix - - n - 1 anvil
 postlog unix-dgram n - n - 1 postlogd
 """
@@ -77,18 +87,19 @@ _OF_THE_OWNER = ("incoming", "active", "deferred", "hold", "corrupt", "bounce", 
 
 
 @contextlib.contextmanager
-def postfix(certificate: Certificate | None = None) -> Iterator[MailServer]:
+def postfix(certificate: Certificate | None = None, *, next_port: int | None = None) -> Iterator[MailServer]:
     """A running Postfix; the test is skipped where its package is not to be had, or without root.
 
     Args:
         certificate: for STARTTLS, which is not offered without one.
+        next_port: on loopback, of the server that takes what is for `away@example.com`.
     """
     if os.geteuid() != 0:
         not_to_be_had("Postfix starts as root only")
     root = debian_software("Postfix", "postfix")
     with new_home("gatepost-postfix-") as home:
         spool = _spool(home)
-        configuration = _configuration(home, root, certificate)
+        configuration = _configuration(home, root, certificate, next_port)
         server = MailServer("Postfix", home, [spool / name for name in _QUEUES], home.folder / "log")
         command: list[str | Path] = [root / "usr/lib/postfix/sbin/master", "-c", configuration, "-d"]
         with running(server, home, command, {"LD_LIBRARY_PATH": libraries(root)}, as_owner=False):
@@ -108,7 +119,7 @@ def _spool(home: Home) -> Path:
     return spool
 
 
-def _configuration(home: Home, root: Path, certificate: Certificate | None) -> Path:
+def _configuration(home: Home, root: Path, certificate: Certificate | None, next_port: int | None) -> Path:
     folder = home.make("configuration", 0o755, uid=0, gid=0)
     tls = "" if certificate is None else _TLS.format(files=certificate.copied_to(home))
     main = _MAIN.format(
@@ -120,6 +131,7 @@ def _configuration(home: Home, root: Path, certificate: Certificate | None) -> P
         uid=home.uid,
         gid=home.gid,
         tls=tls,
+        away="" if next_port is None else _AWAY.format(port=next_port),
     )
     (folder / "main.cf").write_text(main)
     (folder / "master.cf").write_text(_MASTER.format(port=home.port))
