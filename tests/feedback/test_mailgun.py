@@ -99,7 +99,7 @@ async def test_our_own_id_is_read_from_the_variables() -> None:
     assert uuid.UUID(ROW_ID) == fact.row_id
 
 
-async def test_another_event_under_a_seen_signature_is_a_repetition() -> None:
+async def test_s113_another_event_under_a_seen_signature_is_a_repetition() -> None:
     """The signature is not about the event: what makes a token single is that it is the id of the fact."""
     seen = mailgun(event("delivered"))
     forged = mailgun(event("complained", id="another"))
@@ -125,7 +125,7 @@ async def test_another_event_under_a_seen_signature_is_a_repetition() -> None:
         {"timestamp": [NOW_S]},
     ],
 )
-async def test_what_is_signed_cannot_be_changed(forged: dict[str, Any]) -> None:
+async def test_s113_what_is_signed_cannot_be_changed(forged: dict[str, Any]) -> None:
     """Token, time and signature are bound to each other."""
     assert await refused(with_signature(mailgun(event()), **forged))
 
@@ -154,7 +154,7 @@ async def test_a_token_that_cannot_be_an_id_is_refused(token: str) -> None:
 
 
 @pytest.mark.parametrize("apart_s", [-WINDOW_S - 1, WINDOW_S + 1])
-async def test_outside_of_the_window_it_is_refused(apart_s: int) -> None:
+async def test_s113_outside_of_the_window_it_is_refused(apart_s: int) -> None:
     """A copy that is posted again later proves nothing."""
     assert "FEEDBACK_WINDOW_S" in await refused(mailgun(event(), at_s=NOW_S + apart_s))
 

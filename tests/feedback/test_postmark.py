@@ -161,7 +161,7 @@ async def test_the_same_event_twice_is_the_same_fact() -> None:
         LOGIN,
     ],
 )
-async def test_another_login_does_not_prove(authorization: str | None) -> None:
+async def test_s113_another_login_does_not_prove(authorization: str | None) -> None:
     """Only the whole name and password, in HTTP's own form."""
     headers = {} if authorization is None else {"authorization": authorization}
     assert await refused(replace(postmark(bounce()), headers=headers))
@@ -173,7 +173,7 @@ async def test_the_refusal_names_no_login() -> None:
     assert "the login does not fit" == text
 
 
-async def test_where_networks_are_set_only_they_may_post() -> None:
+async def test_s113_where_networks_are_set_only_they_may_post() -> None:
     """Besides the login, and also where an IPv4 address comes written as IPv6."""
     fenced = Postmark(SecretStr(LOGIN), (ip_network("50.31.156.6"), ip_network("10.0.0.0/8")))
     for peer in ("50.31.156.6", "::ffff:50.31.156.6", "10.1.2.3"):

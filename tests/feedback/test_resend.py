@@ -115,7 +115,7 @@ async def test_of_several_recipients_none_is_named() -> None:
     assert (await one(event("email.bounced", to=["ada@example.com", "bob@example.com"]))).recipient is None
 
 
-async def test_only_what_resend_signed_is_proven() -> None:
+async def test_s113_only_what_resend_signed_is_proven() -> None:
     """Another secret, another time and the header fields of another scheme prove nothing."""
     body = event("email.delivered")
     for post in (

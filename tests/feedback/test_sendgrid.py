@@ -107,7 +107,7 @@ async def test_an_event_without_an_id_gets_a_lasting_one(sendgrid: SendGrid, sen
     assert 4 == len(set(ids))
 
 
-async def test_the_body_and_the_time_are_signed(sendgrid: SendGrid, sendgrid_key: SendGridKey) -> None:
+async def test_s113_the_body_and_the_time_are_signed(sendgrid: SendGrid, sendgrid_key: SendGridKey) -> None:
     """A changed, a shortened and a reordered body and a changed time are all refused."""
     post = sendgrid_key.post([event(), event("delivered")])
     reordered = b"[" + b",".join(reversed(post.body[1:-1].split(b"}, "))) + b"]"
@@ -142,7 +142,9 @@ async def test_another_key_does_not_prove(sendgrid: SendGrid) -> None:
 
 
 @pytest.mark.parametrize("apart_s", [-WINDOW_S - 1, WINDOW_S + 1])
-async def test_outside_of_the_window_it_is_refused(sendgrid: SendGrid, sendgrid_key: SendGridKey, apart_s: int) -> None:
+async def test_s113_outside_of_the_window_it_is_refused(
+    sendgrid: SendGrid, sendgrid_key: SendGridKey, apart_s: int
+) -> None:
     """A copy that is posted again later proves nothing."""
     assert "FEEDBACK_WINDOW_S" in await refused(sendgrid, sendgrid_key.post([event()], at_s=NOW_S + apart_s))
 

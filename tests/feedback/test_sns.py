@@ -59,7 +59,7 @@ async def test_a_subject_is_signed_where_there_is_one(ses: Ses, sns: Sns) -> Non
 
 
 @pytest.mark.parametrize("name", ["Message", "MessageId", "Timestamp"])
-async def test_what_is_signed_cannot_be_changed(ses: Ses, sns: Sns, name: str) -> None:
+async def test_s113_what_is_signed_cannot_be_changed(ses: Ses, sns: Sns, name: str) -> None:
     """Each signed field, changed within what is allowed, and left out."""
     envelope = sns.notification(EVENT)
     changed = {
@@ -105,7 +105,7 @@ async def test_what_is_no_signature_does_not_prove(ses: Ses, sns: Sns, forged: d
     assert await refused(ses, sns.notification(EVENT) | forged)
 
 
-async def test_a_topic_of_somebody_else_is_refused(ses: Ses, sns: Sns, amazon: Amazon) -> None:
+async def test_s113_a_topic_of_somebody_else_is_refused(ses: Ses, sns: Sns, amazon: Amazon) -> None:
     """Everybody can have SNS sign with the same key: it is refused before anything is fetched for it."""
     assert "FEEDBACK_SES_TOPICS" in await refused(ses, sns.notification(EVENT, topic=OTHER_TOPIC))
     assert "FEEDBACK_SES_TOPICS" in await refused(ses, sns.notification(EVENT, topic=TOPIC + "x"))
@@ -114,7 +114,7 @@ async def test_a_topic_of_somebody_else_is_refused(ses: Ses, sns: Sns, amazon: A
 
 
 @pytest.mark.parametrize("apart_s", [-WINDOW_S - 1, WINDOW_S + 1])
-async def test_outside_of_the_window_it_is_refused(ses: Ses, sns: Sns, amazon: Amazon, apart_s: int) -> None:
+async def test_s113_outside_of_the_window_it_is_refused(ses: Ses, sns: Sns, amazon: Amazon, apart_s: int) -> None:
     """A copy that is posted again later proves nothing, and nothing is fetched for it."""
     assert "FEEDBACK_WINDOW_S" in await refused(ses, sns.notification(EVENT, at_ms=NOW_MS + apart_s * 1000))
     assert [] == amazon.asked
@@ -167,7 +167,7 @@ async def test_without_a_time_it_is_refused(ses: Ses, sns: Sns, timestamp: objec
         "https://169.254.169.254/latest/meta-data",
     ],
 )
-async def test_no_other_host_is_asked_for_a_certificate(ses: Ses, sns: Sns, amazon: Amazon, url: str) -> None:
+async def test_s113_no_other_host_is_asked_for_a_certificate(ses: Ses, sns: Sns, amazon: Amazon, url: str) -> None:
     """Whoever wrote the URL would choose the key, and whom this machine connects to."""
     envelope = sns.notification(EVENT) | {"SigningCertURL": url}
     assert "SigningCertURL is not where SNS keeps its certificates" == await refused(ses, envelope)
@@ -313,7 +313,7 @@ async def test_a_forged_subscription_is_not_confirmed(ses: Ses, sns: Sns, amazon
         "https://169.254.169.254/?Action=ConfirmSubscription",
     ],
 )
-async def test_a_subscription_is_confirmed_nowhere_else(ses: Ses, sns: Sns, amazon: Amazon, url: str) -> None:
+async def test_s113_a_subscription_is_confirmed_nowhere_else(ses: Ses, sns: Sns, amazon: Amazon, url: str) -> None:
     """Not even where SNS itself signed it."""
     with pytest.raises(FeedbackUnreadable, match="SubscribeURL"):
         await ses.read(by_sns(sns.subscription(subscribe_url=url)))

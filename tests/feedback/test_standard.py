@@ -117,7 +117,7 @@ async def test_what_is_signed_cannot_be_changed(forged: dict[str, str]) -> None:
     assert "no signature fits" == await refused(changed(standard(event()), **forged))
 
 
-async def test_every_byte_of_the_body_is_signed() -> None:
+async def test_s113_every_byte_of_the_body_is_signed() -> None:
     """A changed, a shortened and a lengthened body are all refused, even where they are the same JSON."""
     post = standard(event())
     for body in (post.body.replace(b"bounced", b"delayed"), post.body[:-1], post.body + b" ", b""):
@@ -155,7 +155,7 @@ async def test_at_the_edge_of_the_window_it_is_taken(apart_s: int) -> None:
 
 
 @pytest.mark.parametrize("apart_s", [-WINDOW_S - 1, WINDOW_S + 1, -NOW_S])
-async def test_outside_of_the_window_it_is_refused(apart_s: int) -> None:
+async def test_s113_outside_of_the_window_it_is_refused(apart_s: int) -> None:
     """A copy that is posted again later proves nothing."""
     assert "FEEDBACK_WINDOW_S" in await refused(standard(event(), at_s=NOW_S + apart_s))
 
@@ -171,7 +171,7 @@ async def test_an_id_holds_no_dot() -> None:
     assert "its id is not written as one" == await refused(standard(event(), own_id="msg.1"))
 
 
-async def test_the_same_post_twice_is_the_same_fact() -> None:
+async def test_s113_the_same_post_twice_is_the_same_fact() -> None:
     """The id of the post is the id of the fact, whatever time a repetition is signed at."""
     first = await STANDARD.read(standard(event()))
     again = await STANDARD.read(standard(event(), at_s=NOW_S + 60))
