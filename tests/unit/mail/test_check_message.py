@@ -3,8 +3,8 @@
 import pytest
 
 from gatepost.errors import ComposeError
-from gatepost.mail.compose import HEADER_FIELDS, check_message
-from tests.unit.mail.test_compose import compose, read
+from gatepost.mail.compose import HEADER_FIELDS, check_message, header_fields
+from tests.unit.mail.test_compose import COMPOSER, LINK, MESSAGE_ID, NOW_MS, compose, read
 
 GOOD = compose().content
 WORDS = b"Open this link"
@@ -39,6 +39,48 @@ BROKEN = {
     "a boundary behind text": GOOD.replace(b"\r\n--=_gatepost_alternative--", b"--=_gatepost_alternative--"),
     "nothing": b"",
 }
+
+
+URL = b"https://acme.example/mail/unsubscribe/" + b"A" * 64
+WITH_BOTH = COMPOSER.compose(
+    template="verification",
+    locale="en",
+    recipient="ada@example.com",
+    message_id=MESSAGE_ID,
+    values={"link": LINK},
+    now_ms=NOW_MS,
+    unsubscribe_url=URL.decode(),
+)
+POST = b"List-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n"
+BROKEN_WITH_BOTH = {
+    "neither": GOOD,
+    "one of the two": WITH_BOTH.content.replace(POST, b""),
+    "the other one": WITH_BOTH.content.replace(b"List-Unsubscribe: <" + URL + b">\r\n", b""),
+    "both the wrong way round": WITH_BOTH.content.replace(POST, b"").replace(
+        b"List-Unsubscribe:", POST + b"List-Unsubscribe:"
+    ),
+    "one twice": WITH_BOTH.content.replace(POST, POST * 2),
+}
+
+
+@pytest.mark.parametrize("content", BROKEN_WITH_BOTH.values(), ids=BROKEN_WITH_BOTH.keys())
+def test_a_message_has_exactly_the_fields_its_composer_meant(content: bytes) -> None:
+    """Both fields of RFC 8058 where its recipient can unsubscribe, and neither where not."""
+    check_message(WITH_BOTH.content, WITH_BOTH.fields)
+    with pytest.raises(ComposeError):
+        check_message(content, WITH_BOTH.fields)
+    with pytest.raises(ComposeError):
+        check_message(WITH_BOTH.content)
+
+
+def test_a_field_of_the_products_own_must_be_there() -> None:
+    """In its place, and once."""
+    own = header_fields(own=[b"X-Tag"], unsubscribe=True)
+    tagged = WITH_BOTH.content.replace(b"MIME-Version:", b"X-Tag: 1\r\nMIME-Version:", 1)
+    check_message(tagged, own)
+    for content, fields in ((WITH_BOTH.content, own), (tagged, WITH_BOTH.fields)):
+        with pytest.raises(ComposeError):
+            check_message(content, fields)
 
 
 def test_a_good_message_passes_the_check() -> None:

@@ -1,10 +1,12 @@
 """Composing: the standard library reads back what was meant, whatever the names are; the check sees what is wrong."""
 
 import re
+import uuid
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 from email.parser import BytesHeaderParser
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -134,6 +136,58 @@ def test_s63_only_the_setting_is_the_sender(sender: str) -> None:
     assert sender == (f"{author.display_name} <{author.addr_spec}>" if author.display_name else author.addr_spec)
     assert composed.return_path == author.addr_spec
     assert "Verify your email address for Bücher & Söhne" == read(composed.content)["Subject"]
+
+
+ROW_ID = uuid.UUID("0192f0c1-7a6b-7c3d-8e4f-a1b2c3d4e5f6")
+
+
+def composed_with(*headers: tuple[str, str], **wishes: Any) -> Composed:
+    """The welcome of a product with header fields of its own."""
+    composer = Composer(
+        TEMPLATES,
+        sender="hello@acme.example",
+        product_name="Acme",
+        public_url="https://acme.example",
+        reset_url=RESET_URL,
+        headers=headers,
+    )
+    given = {"template": "welcome", "locale": "en", "recipient": "ada@example.com", "message_id": MESSAGE_ID}
+    return composer.compose(**given, values={}, now_ms=NOW_MS, **wishes)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "gatepost",
+        "gatepost={id}",
+        '["a", "b"]',
+        "=?utf-8?q?no_word?=",
+        "two  spaces",
+        "x" * 500,
+        " ".join(["word"] * 99),
+        "a " + "x" * 400 + " b",
+    ],
+)
+def test_a_field_of_the_products_own_says_what_its_provider_reads(value: str) -> None:
+    """To the letter, with the message's id in it: nothing is encoded, and what is folded reads the same."""
+    message = message_from_bytes(composed_with(("X-Tag", value), row_id=ROW_ID).content, policy=policy.compat32)
+    assert [value.replace("{id}", str(ROW_ID))] == [one.replace("\r\n", "") for one in message.get_all("X-Tag", [])]
+
+
+def test_several_fields_of_its_own_stand_in_their_order() -> None:
+    """Behind ours, before those of MIME, and in every copy of the sender's composer."""
+    composed = composed_with(("X-B", "1"), ("X-A", "{id}{id}"), row_id=ROW_ID)
+    assert ["X-B", "X-A", "MIME-Version", "Content-Type"] == read(composed.content).keys()[-4:]
+    assert f"X-A: {ROW_ID}{ROW_ID}\r\n".encode() in composed.content
+
+
+@pytest.mark.parametrize(
+    "url", ["/mail/unsubscribe/x", "https://acme.example/a b", "https://a.example/>\r\nBcc: b@c.d"]
+)
+def test_what_is_no_address_unsubscribes_nobody(url: str) -> None:
+    """A field of the header is no place for anything else."""
+    with pytest.raises(ComposeError):
+        composed_with(unsubscribe_url=url)
 
 
 def test_a_sender_that_is_none_is_refused_at_once() -> None:
