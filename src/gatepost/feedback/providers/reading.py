@@ -21,6 +21,7 @@ MAX_EVENTS = 10_000  # of one post; what fits into its bytes is fewer
 TAG = "gatepost"  # the name under which our own id travels through a provider (MAIL_HEADERS with {id})
 
 _LAST_MS = 253_402_300_799_999  # the end of the year 9999
+_NUMBER = re.compile(r"[0-9]{1,12}(?:\.[0-9]{0,9})?")
 _STATUS = re.compile(r"[245]\.\d{1,3}\.\d{1,3}")
 # "550 5.1.1 …", "smtp; 550-5.1.1 …", "550 #5.1.0 …": a status is believed only behind a reply code of its class.
 _STATUS_OF_REPLY = re.compile(r"(?<![\d.])([245])\d\d[ -]\(?#?(\1\.\d{1,3}\.\d{1,3})(?!\d|\.\d)")
@@ -123,7 +124,7 @@ def status(value: object, *replies: object) -> str | None:
 def instant(value: object, otherwise: int) -> int:
     """Return an instant in milliseconds: from ISO 8601 text or seconds since the epoch, else the one handed in."""
     try:
-        if isinstance(value, str) and not value.replace(".", "", 1).isdigit():
+        if isinstance(value, str) and not _NUMBER.fullmatch(value):
             moment = datetime.fromisoformat(value.strip())
             found = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
         elif isinstance(value, str | int | float) and not isinstance(value, bool):
