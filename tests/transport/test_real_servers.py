@@ -24,6 +24,7 @@ from tests.support.delivery import Delivery
 from tests.support.exim import PASSWORD, USERNAME, exim
 from tests.support.mail_server import HOST, Certificate, MailServer
 from tests.support.postfix import postfix
+from tests.support.signing import KINDS, pair
 
 MESSAGES = 1_000
 CONNECTIONS = 16
@@ -178,6 +179,19 @@ async def test_messages_arrive_over_tls(server: MailServer, client: Client, auth
         replies = await submit_all(transport, envelopes)
     assert {Outcome.ACCEPTED} == {reply.outcome for reply in replies}
     assert_the_same(envelopes, server.delivered())
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_signatures_survive_what_a_server_adds(server: MailServer, kind: str) -> None:
+    """The referee finds each message good as it lies in the mailbox, with the server's own fields above it."""
+    signer = pair(kind).signer
+    envelopes = [composed(number) for number in range(24)]
+    signed = [replace(one, content=signer.sign(one.content, SystemClock().now_ms())) for one in envelopes]
+    async with transport_to(server, "gatepost") as transport:
+        await submit_all(transport, signed)
+    found = [file.replace(b"\n", b"\r\n") for file in server.delivered()]
+    assert [True] * len(signed) == [pair(kind).passes(file) for file in found]
+    assert all(file.lower().startswith(b"return-path: ") for file in found)
 
 
 async def test_a_refused_recipient_costs_the_others_nothing(server: MailServer, client: Client) -> None:
