@@ -1,6 +1,6 @@
 """Postfix as Debian builds it, set up to deliver whatever it accepts into one maildir. It needs root.
 
-It refuses the local part `refused` for good and `later` for now. What is for `away@example.com` goes on to another server
+It refuses the local part `refused` for good and `later` for now. What is for `away@example.com` goes on to a server
 of the test, and what that one refuses comes back to the return path.
 """
 
