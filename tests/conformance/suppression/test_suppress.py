@@ -1,10 +1,12 @@
 """Writing suppressions down: one for each reason, renewed and never weakened, hidden and lifted."""
 
 import uuid
+from dataclasses import replace
 
 import pytest
 from sqlalchemy import func, select
 
+from gatepost.audit.trail import Deed, done_to, record
 from gatepost.database.connection import Database
 from gatepost.errors import NoSuchSuppression
 from gatepost.suppression.hiding import Hiding, is_hidden
@@ -140,6 +142,24 @@ async def test_what_is_hidden_is_found_by_the_address_alone(database: Database) 
     assert [found] == await database.read(lambda connection: of_address(connection, HIDING.forms(MIRA)))
 
 
+async def test_hiding_forgets_why_an_operator_did_it(database: Database) -> None:
+    """A reason may name the person; who did it and when stays."""
+    made = await suppressed(database, Reason.OPERATOR)
+    deed = Deed(
+        at=NOW_MS,
+        actor="admin token",
+        action="suppress",
+        result=None,
+        state_before=None,
+        state_after="operator",
+        reason="mira called",
+        request_id=None,
+    )
+    await database.write(lambda tx: record(tx, made.id, deed))
+    await database.write(lambda tx: hide(tx, HIDING, MIRA))
+    assert (replace(deed, reason=None),) == await database.read(lambda connection: done_to(connection, made.id))
+
+
 async def test_hiding_merges_with_what_is_hidden_already(database: Database) -> None:
     """Erased twice: one row for the reason, with the wider scope and the later end."""
     await suppressed(database, Reason.COMPLAINT, scope=Scope.ALL_BUT_SECURITY)
@@ -201,6 +221,9 @@ async def test_one_message_counts_once(database: Database) -> None:
     for _ in range(TOO_MANY + 1):
         assert not await _note(database, 1)
     assert await _soft(database) == 1
+    for number in range(TOO_MANY):
+        await _note(database, number)
+    assert not await _note(database, 1)  # also after the one too many: it is no word of today
 
 
 async def test_what_is_older_than_thirty_days_does_not_count(database: Database) -> None:
