@@ -20,6 +20,7 @@ from gatepost.outbox.actions import Action
 from gatepost.outbox.operate import act
 from gatepost.outbox.tables import attempts, messages
 from gatepost.person.find import Whose
+from gatepost.suppression.by_hand import ByHand, Wanted
 from gatepost.suppression.reason import Reason
 from gatepost.suppression.soft import note_soft
 from tests.support.changes import AT_HOME, NEW_ADDRESS, Changes
@@ -91,13 +92,10 @@ async def lives(flows: Flows, clock: MovableClock) -> Lived:
     await act_on_account(gate, AccountAction.ENABLE, account["id"], BY)
     await _said(flows, account["id"])
     for address in (ADDRESS, BO):
-        for reason in (Reason.HARD_BOUNCE, Reason.OPERATOR):
-            words: dict[str, Any] = {
-                "detail": f"550 <{address}> unknown",
-                "hiding": gate.hiding,
-                "now_ms": clock.now_ms(),
-            }
-            await suppressed(gate.database, reason, address, **words)
+        words: dict[str, Any] = {"detail": f"550 <{address}> no", "hiding": gate.hiding, "now_ms": clock.now_ms()}
+        await suppressed(gate.database, Reason.HARD_BOUNCE, address, **words)
+        by_hand = ByHand(gate.database.write, clock, Events(), gate.hiding)
+        await by_hand.add(Wanted(address), replace(BY, reason=f"{address.partition('@')[0]} asked by phone"))
         await gate.database.write(
             partial(note_soft, address_key=address, cause=b"c" * 16, now_ms=clock.now_ms()),
         )

@@ -5,7 +5,7 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, bindparam, insert, select, update
+from sqlalchemy import Connection, bindparam, func, insert, select, update
 
 from gatepost.audit.tables import audit
 from gatepost.database.batch import among
@@ -87,6 +87,15 @@ def forget_reasons(tx: Connection, subjects: Sequence[uuid.UUID]) -> None:
     That it was done, when and by whom stays.
     """
     tx.execute(_FORGET, {"of_subjects": list(subjects)})
+
+
+def forget_reasons_naming(tx: Connection, words: str) -> int:
+    """Take out every reason in which these words stand, whatever was done to what; returns how many there were.
+
+    It reads the whole table: for the command line.
+    """
+    naming = func.lower(audit.c.reason).contains(words.lower(), autoescape=True)
+    return tx.execute(update(audit).where(naming).values(reason=None)).rowcount
 
 
 def done_to(connection: Connection, subject: uuid.UUID) -> tuple[Deed, ...]:

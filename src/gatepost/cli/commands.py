@@ -11,6 +11,7 @@ import typer
 from gatepost.cli import messages, operating, send_test, serving, text, working
 from gatepost.cli.feedback import feedback_cli
 from gatepost.cli.leaving import FAILED, REFUSED, failing
+from gatepost.cli.person import erase_person, export_person
 from gatepost.cli.suppressions import suppressions_cli
 from gatepost.database.opening import open_database
 from gatepost.database.schema import current_revision
@@ -177,6 +178,10 @@ def cancel_message(id: MessageId, reason: Reason = None) -> None:
 def resend_message(id: MessageId, reason: Reason = None) -> None:
     """Send what went out, or failed, once more as a new message."""
     _act(Action.RESEND, id, reason)
+
+
+cli.command("export")(export_person)
+cli.command("erase")(erase_person)
 
 
 @cli.command("send-test")

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, bindparam, delete, or_, select
 from gatepost.accounts.deletion import erase_by_hand
 from gatepost.accounts.erasing import Reach
 from gatepost.accounts.tables import address_changes, tokens
-from gatepost.audit.trail import Deed, Signature, forget_reasons, record
+from gatepost.audit.trail import Deed, Signature, forget_reasons_naming, record
 from gatepost.database.batch import among
 from gatepost.database.columns import new_row_id
 from gatepost.feedback.forgetting import forget_recipient
@@ -20,7 +20,6 @@ from gatepost.mail.address import parse_address
 from gatepost.person.find import NOBODY, Whose, count_messages, find_account
 from gatepost.suppression.hiding import Hiding
 from gatepost.suppression.lift import hide
-from gatepost.suppression.page import of_address
 
 _EVERYTHING = Reach(waiting=True, of_others=True)
 
@@ -80,8 +79,8 @@ def erase_the_rest(tx: Connection, whose: Whose, hiding: Hiding, by: Signature, 
         tx.execute(_DELETE_CHANGES, {"of_ids": [change.id for change in changes]})
         tx.execute(_DELETE_LINKS, {"of_ids": [link for change in changes for link in change[1:]]})
     tx.execute(_DELETE_LINKS_TO, {"of_keys": whose.keys})
-    forget_reasons(tx, [one.id for one in of_address(tx, whose.suppressed)])
     hide(tx, hiding, whose.key)
+    forget_reasons_naming(tx, whose.key)
     forget_recipient(tx, [whose.key])
     deed = Deed(
         at=now_ms,

@@ -3,13 +3,14 @@
 import random
 import uuid
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, insert, update
+from sqlalchemy import Connection, delete, insert, update
 
 from gatepost.accounts import erasing
 from gatepost.accounts.caps import MOST_A_DAY
@@ -26,6 +27,7 @@ from gatepost.outbox.enqueue import enqueue, new_row
 from gatepost.outbox.prune import prune_messages, prune_no_account
 from gatepost.outbox.retention import anonymise
 from gatepost.outbox.tables import messages
+from gatepost.suppression.by_hand import ByHand, Wanted
 from gatepost.suppression.check import check
 from gatepost.suppression.reason import Reason
 from tests.support.changes import NEW_ADDRESS, Changes
@@ -108,6 +110,18 @@ async def test_that_somebody_was_erased_is_written_down(flows: Flows, clock: Mov
     assert ("command line (uid 7)", None, None) == (deed["actor"], deed["reason"], deed["result"])
 
 
+async def test_a_reason_that_names_the_address_goes_whatever_it_is_about(flows: Flows) -> None:
+    """Of a suppression that was lifted nobody knows any more whose it was; others keep their words."""
+    gate = flows.gate
+    by_hand = ByHand(gate.database.write, gate.clock, Events(), gate.hiding)
+    for address in (ZOE, "zoe_example@example.com"):
+        row = await by_hand.add(Wanted(address), replace(BY, reason=f"{address} asked by phone"))
+        await by_hand.lift(row.id, replace(BY, reason=f"<{address.upper()}> asked again"))
+    await _erase(flows, ZOE)
+    assert set() == await traces(gate.database, [ZOE])
+    assert {"audit.reason"} == await traces(gate.database, ["zoe_example@example.com asked by phone"])
+
+
 async def test_an_address_without_an_account_is_erased(flows: Flows) -> None:
     """A host's own message to it, and what was asked about it while nobody had an account."""
     gate = flows.gate
@@ -144,6 +158,16 @@ async def test_what_a_worker_has_in_hand_is_told_and_goes_the_next_time(flows: F
     done = await _erase(flows)
     assert (1, 1, 0) == (done["accounts"], done["messages"], done["in_flight"])
     assert set() == await traces(flows.gate.database, needles(flows, ADDRESS, mira.account.id))
+
+
+async def test_what_others_wanted_goes_also_where_its_mail_is_gone(flows: Flows, clock: MovableClock) -> None:
+    """Links and wishes are kept longer than a message may be: they are found by the address itself."""
+    lived = await lives(flows, clock)
+    await flows.gate.database.write(lambda tx: tx.execute(delete(messages)).rowcount)
+    assert {"address_changes.new_key", "tokens.address_key"} <= await traces(flows.gate.database, [ADDRESS])
+    await _erase(flows)
+    left = await traces(flows.gate.database, needles(flows, ADDRESS, lived.mira))
+    assert not {one for one in left if not one.startswith("audit.")}
 
 
 async def test_one_transaction_deletes_a_bounded_piece(
