@@ -173,6 +173,8 @@ class Amazon:
         self.asked: list[str] = []
         self.answers: dict[str, bytes] = {CERTIFICATE: answer(pem)}
         self.otherwise = answer(b"<ConfirmSubscriptionResponse/>")
+        self.was_asked, self.held = asyncio.Event(), asyncio.Event()
+        self.held.set()
         self.port = 0
 
     def fetch(self, trusting: ssl.SSLContext, *, timeout_s: float = 5.0) -> Fetch:
@@ -193,6 +195,8 @@ class Amazon:
         head = await reader.readuntil(b"\r\n\r\n")
         target = head.split(b" ")[1].decode()
         self.asked.append(target)
+        self.was_asked.set()
+        await self.held.wait()
         with contextlib.suppress(OSError):
             writer.write(self.answers.get(target, self.otherwise))
             await writer.drain()

@@ -3,6 +3,7 @@
 The scheme is that of docs.aws.amazon.com/sns/latest/dg/sns-verify-signature-of-message.html.
 """
 
+import asyncio
 import json
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 
 from gatepost.errors import FeedbackUnreadable, NotProven, TryLater
 from gatepost.feedback.fact import Kind
-from gatepost.feedback.providers.certificates import KEPT_S, MAX_FETCHES_A_MINUTE, Certificates
+from gatepost.feedback.providers.certificates import KEPT_S, MAX_FETCHES_A_MINUTE, MAX_WAITING, Certificates
 from gatepost.feedback.providers.ses import Ses
 from tests.feedback.posting import (
     AMAZON,
@@ -231,6 +232,19 @@ async def test_a_stranger_cannot_have_certificates_fetched_without_end(
     await certificates.key(URL, NOW_MS + 59_999)
     with pytest.raises(NotProven, match="403"):
         await certificates.key(named[-1], NOW_MS + 60_000)
+
+
+async def test_only_so_many_posts_wait_for_a_certificate(sns: Sns, amazon: Amazon, authority: Authority) -> None:
+    """One fetch serves all who wait; whoever comes on top posts again later."""
+    certificates = Certificates(amazon.fetch(authority.trusting()))
+    amazon.held.clear()
+    waiting = [asyncio.create_task(certificates.key(URL, NOW_MS)) for _ in range(MAX_WAITING)]
+    await amazon.was_asked.wait()
+    with pytest.raises(TryLater, match="too many posts wait"):
+        await certificates.key(URL, NOW_MS)
+    amazon.held.set()
+    assert 1 == len(set(await asyncio.gather(*waiting)))
+    assert [CERTIFICATE] == amazon.asked
 
 
 @pytest.mark.parametrize(

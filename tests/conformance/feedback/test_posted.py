@@ -186,6 +186,17 @@ def test_a_bounce_that_a_provider_posts_moves_its_message(service: Service) -> N
         assert ("hard_bounce", name) == (suppression["reason"], suppression["source"])
 
 
+def test_one_event_twice_in_a_post_is_one(service: Service) -> None:
+    """SendGrid may batch a repetition with its first; and what is about nobody is answered alike."""
+    mail = service.mail("ada@example.com")
+    (one,) = json.loads(_sendgrid(mail, "ada@example.com").body)
+    stranger = one | {"smtp-id": "<none@of.ours>", "email": "stranger@example.com", "sg_event_id": "s"}
+    answer = service.post("sendgrid", KEY.post([one, stranger, one], at_s=NOW_S), "application/json")
+    assert 200 == answer.status_code
+    shown = service.get(f"/mail/messages/{mail['X-PM-Metadata-gatepost']}")
+    assert ("bounced", 1) == (shown["message"]["state"], len(shown["feedback"]))
+
+
 def test_s113_a_post_with_another_body_changes_nothing(service: Service) -> None:
     """What is not proven is answered 401, told to the log by its provider, and moves no message."""
     mail = service.mail("ada@example.com")

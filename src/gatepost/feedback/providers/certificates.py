@@ -17,6 +17,7 @@ _CONFIRMATION = re.compile(_ORIGIN + r"/\?[!-;=?-~]{1,4000}")
 KEPT_S = 86_400
 MAX_KEPT = 16
 MAX_FETCHES_A_MINUTE = 10  # of certificates we do not know: a stranger can name any
+MAX_WAITING = 20  # posts that hold on while one is fetched
 
 
 def is_certificate_url(url: str) -> bool:
@@ -41,6 +42,7 @@ class Certificates:
         self._kept: dict[str, tuple[RsaKey, int]] = {}
         self._fetched_at: deque[int] = deque(maxlen=MAX_FETCHES_A_MINUTE)
         self._one_at_a_time = asyncio.Lock()
+        self._waiting = 0
 
     async def key(self, url: str, now_ms: int) -> RsaKey:
         """Return the key of a certificate.
@@ -53,18 +55,25 @@ class Certificates:
             raise NotProven("SigningCertURL is not where SNS keeps its certificates")
         if (kept := self._look(url, now_ms)) is not None:
             return kept
-        async with self._one_at_a_time:
-            if (kept := self._look(url, now_ms)) is not None:
-                return kept
-            self._count(now_ms)
-            try:
-                key = RsaKey(await self._fetch.get(url), now_ms)
-            except NotThere as missing:
-                raise NotProven(f"there is no certificate at SigningCertURL: {missing}") from None
-            while len(self._kept) >= MAX_KEPT:
-                del self._kept[next(iter(self._kept))]
-            self._kept[url] = (key, now_ms + KEPT_S * 1000)
-            return key
+        if self._waiting >= MAX_WAITING:
+            raise TryLater("too many posts wait for a certificate of Amazon SNS", retry_after_s=60)
+        self._waiting += 1
+        try:
+            async with self._one_at_a_time:
+                return self._look(url, now_ms) or await self._fetched(url, now_ms)
+        finally:
+            self._waiting -= 1
+
+    async def _fetched(self, url: str, now_ms: int) -> RsaKey:
+        self._count(now_ms)
+        try:
+            key = RsaKey(await self._fetch.get(url), now_ms)
+        except NotThere as missing:
+            raise NotProven(f"there is no certificate at SigningCertURL: {missing}") from None
+        while len(self._kept) >= MAX_KEPT:
+            del self._kept[next(iter(self._kept))]
+        self._kept[url] = (key, now_ms + KEPT_S * 1000)
+        return key
 
     def _look(self, url: str, now_ms: int) -> RsaKey | None:
         key, until_ms = self._kept.get(url, (None, 0))
