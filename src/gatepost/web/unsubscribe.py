@@ -49,7 +49,7 @@ def unsubscribe_router(context: WebContext) -> APIRouter:
 async def _is_one_click(request: Request) -> bool:
     """Whether the body is the one of RFC 8058, in either of the two types a form may have."""
     try:
-        form = await request.form(max_files=0, max_fields=1)
+        form = await request.form(max_files=0)
     except Refused:  # too large
         raise
     except HTTPException:  # no form, or one with more in it
