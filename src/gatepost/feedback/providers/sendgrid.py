@@ -73,12 +73,9 @@ class SendGrid:
         reply = event.get("response") if kind in (Kind.DELIVERED, Kind.DELAYED) else event.get("reason")
         status = reading.status(event.get("status"), reply)
         recipient = reading.address(event.get("email"))
-        made = reading.made_id(
-            *(event.get(name) for name in ("sg_message_id", "smtp-id", "event", "timestamp")), recipient
-        )
         return Fact(
             source=self.name,
-            event_id=reading.own_id(event.get("sg_event_id")) or made,
+            event_id=reading.own_id(event.get("sg_event_id")) or _made_id(event, recipient),
             kind=kind,
             at=reading.instant(event.get("timestamp"), now_ms),
             bounce=bounce_of(status, _said(event)) if kind is Kind.BOUNCED else None,
@@ -88,6 +85,10 @@ class SendGrid:
             status=status,
             text=reading.line(reply),
         )
+
+
+def _made_id(event: reading.Json, recipient: str | None) -> str:
+    return reading.made_id(*(event.get(name) for name in ("sg_message_id", "smtp-id", "event", "timestamp")), recipient)
 
 
 def _said(event: reading.Json) -> Bounce:
