@@ -36,7 +36,7 @@ def unsubscribe_router(context: WebContext) -> APIRouter:
     @router.post(f"{PATH}{{token}}")
     async def submit_unsubscribe(request: Request, token: str, request_id: RequestId) -> Response:
         if not await _is_one_click(request):
-            raise InvalidInput([FieldError(FIELD, "missing", N_("Send this one field, with the value One-Click."))])
+            raise InvalidInput([FieldError(FIELD, "required", N_("Send this one field, with the value One-Click."))])
         try:
             await context.unsubscribe(token, request_id=request_id)
         except BadToken:

@@ -99,7 +99,7 @@ async def test_t3_one_click_stops_the_next_message_and_opening_the_page_does_not
     assert 3 == len(transport.messages)
 
 
-async def test_s69_who_may_unsubscribe_is_said_by_the_draft(
+async def test_t1_who_may_unsubscribe_is_said_by_the_draft(
     started: Gatepost, note: Draft, transport: MemoryTransport, events: Heard
 ) -> None:
     """A product's message has both fields and its link in the foot, unless its draft keeps an account safe."""

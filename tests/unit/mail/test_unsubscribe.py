@@ -7,7 +7,7 @@ import uuid
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gatepost.mail.unsubscribe import TOKEN_CHARACTERS, Unsubscriber, UnsubscribeLinks, has_form
+from gatepost.mail.unsubscribe import TOKEN_CHARACTERS, UnsubscribeLinks, Unsubscriber, has_form
 from gatepost.suppression.hiding import Hiding, hidden_form
 
 SITE = "https://acme.example"
