@@ -120,15 +120,16 @@ async def _reset(gate: Gate, token: object, password: str, request_id: str, clie
     def work(tx: Connection) -> _Done:
         live, before = redeemable(tx, gate, Purpose.PASSWORD_RESET, presented, now_ms)
         tokens.void(tx, before.id, tokens.ALL_BUT_UNDO, now_ms, spare=live.id)
+        # The link came by mail, so the mailbox works. Before the token is taken: a claim takes them in this order.
+        by = Signature(actor=BY_RESET, request_id=request_id)
+        lifted = lift_bounces(tx, gate.hiding, live.address_key, by=by, now_ms=now_ms)
         tokens.use(tx, live, now_ms)
-        # The link came by mail, so it proves the address as well.
+        # And it proves the address as well.
         waited = waiting_candidates(tx, before.id)
         after = accept_proof(tx, gate, before, password_hash, waited, request_id, restores=True)
         ended = end_all(tx, after.id)
         remember(tx, gate.keys, after.id, client, now_ms)
         forget_guesses(tx, gate, after.address_key)
-        by = Signature(actor=BY_RESET, request_id=request_id)
-        lifted = lift_bounces(tx, gate.hiding, live.address_key, by=by, now_ms=now_ms)
         to = messages.addressee(gate.keys, after, after.address_key, request_id, client=client)
         notice = enqueue(tx, messages.password_changed(to), now_ms=now_ms, domain=gate.message_id_domain)
         return _Done(before, after, notice, ended, lifted)

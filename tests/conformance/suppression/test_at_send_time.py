@@ -29,6 +29,7 @@ from tests.support.clock import MovableClock
 from tests.support.delivery import Delivery, smtp_to
 from tests.support.flows import ADDRESS, Flows
 from tests.support.operating import operate
+from tests.support.statements import statements
 from tests.support.suppressing import HIDING, MIRA, rows, suppressed
 
 TEMPLATES = (
@@ -246,3 +247,17 @@ async def test_a_reset_that_is_refused_lifts_nothing(database: Database, flows: 
         await flows.reset(token)
     assert 1 == len(await rows(database))
     assert [] == [event for event in heard if isinstance(event, SuppressionLifted)]
+
+
+async def test_a_reset_takes_suppressions_before_the_token_it_uses(database: Database, flows: Flows) -> None:
+    """As a claim of a copy of that mail does: the other way round each could wait for what the other holds."""
+    await flows.registered_and_verified()
+    await flows.request_reset()
+    token = (await flows.deliver())["password_reset"]
+    with statements() as ran:
+        await flows.reset(token)
+    lifted = [number for number, one in enumerate(ran) if "FROM suppressions" in one]
+    used = [number for number, one in enumerate(ran) if one.startswith("UPDATE tokens") and "used_at=" in one]
+    of_messages = [number for number, one in enumerate(ran) if one.startswith("UPDATE messages")]
+    assert 1 == len(lifted) == len(used)
+    assert max(of_messages) < lifted[0] < used[0]
