@@ -12,7 +12,6 @@ from gatepost.suppression.suppress import EXPIRES_IN_S, suppressed_event
 from tests.support.suppressing import DAY_MS, MIRA, NOW_MS, row, rows, suppressed
 
 MESSAGE = uuid.UUID(int=7)
-ZOE = "zoe@example.com"
 
 
 @pytest.mark.parametrize("reason", Reason)
