@@ -9,7 +9,16 @@ import pytest
 
 from gatepost.feedback.by_mail import NO_REPORT, SAYS_NOTHING, TOO_LONG, read_mail
 from gatepost.feedback.dsn import MAX_RECIPIENTS
-from gatepost.feedback.entity import MAX_DEPTH, MAX_MAIL_BYTES, MAX_PARTS, read_entity
+from gatepost.feedback.entity import (
+    MAX_DEPTH,
+    MAX_FIELD_CHARACTERS,
+    MAX_FIELDS,
+    MAX_HEAD_BYTES,
+    MAX_MAIL_BYTES,
+    MAX_PARTS,
+    read_entity,
+    read_fields,
+)
 from gatepost.feedback.fact import Bounce, Fact, Kind
 from gatepost.mail.return_path import make
 from tests.feedback.reports import (
@@ -161,6 +170,8 @@ def test_reports_without_a_message_id_are_told_apart_by_what_they_say() -> None:
     delayed = FAILED.replace("failed", "delayed").replace("5.1.1", "4.4.1")
     first, second = (status_report(ABOUT_MESSAGE, group) for group in (delayed, FAILED))
     assert fact_of(first).event_id != fact_of(second).event_id
+    other = status_report(ABOUT_MESSAGE.replace("mx.", "mx2."), FAILED)
+    assert fact_of(second).event_id != fact_of(other).event_id
     assert fact_of(second).event_id == fact_of(b"Received: from a.example\n" + second).event_id
 
 
@@ -178,9 +189,19 @@ def test_a_report_without_a_group_about_the_message_is_read() -> None:
     assert Kind.BOUNCED is fact_of(status_report("\n\n" + ABOUT_MESSAGE, FAILED)).kind
 
 
-@pytest.mark.parametrize("date", ["Fri, 24 Nov 2126 00:00:00 +0000", "yesterday", "Tue, 99 Foo 0000 99:99 +9999", ""])
+@pytest.mark.parametrize(
+    "date",
+    [
+        "Fri, 24 Nov 2126 00:00:00 +0000",
+        "Mon, 24 Nov 1930 00:00:00 +0000",
+        "Tue, 99 Foo 0000 99:99 +9999",
+        "Tue, 24 Nov 99999 00:00:00 +0000",
+        "yesterday",
+        "",
+    ],
+)
 def test_a_date_that_cannot_be_is_not_believed(date: str) -> None:
-    """What is later than now, or no date, happened now or when the report was written."""
+    """What is later than now happened now; for what is no date, or before all mail, the date of the report counts."""
     fact = fact_of(status_report(ABOUT_MESSAGE, f"{FAILED}\nLast-Attempt-Date: {date}"))
     assert (NOW_MS if "2126" in date else NOW_MS - 5_000) == fact.at
 
@@ -199,6 +220,19 @@ def test_a_report_may_be_encoded_and_wrapped() -> None:
     )
     fact = fact_of(outer)
     assert (Kind.BOUNCED, "5.1.1", MESSAGE_ID) == (fact.kind, fact.status, fact.message_id)
+
+
+def test_what_is_encoded_wrongly_is_read_as_far_as_it_is_right() -> None:
+    """Base64 with a letter too many or with spaces in it is decoded up to there, and no error."""
+    for encoded, decoded in (("QUJDR", b"ABC"), ("Q U\nJ-D", b"ABC"), ("QQ", b"A"), ("=", b"")):
+        assert decoded == read_entity(f"Content-Transfer-Encoding: base64\n\n{encoded}".encode()).content()
+
+
+def test_what_stands_behind_the_end_of_a_multipart_is_no_part() -> None:
+    """What a list writes under a mail is not read, nor is what stands before its first part."""
+    mail = "Content-Type: multipart/mixed; boundary=b\n\nbefore\n--b\n\none\n--b \n\ntwo\n--b--\nbehind\n--b\n\nthree\n"
+    assert [b"one", b"two"] == [part.body for part in read_entity(mail.encode()).parts()]
+    assert [] == read_entity(mail.replace("mixed", "").replace("boundary", "bound").encode()).parts()
 
 
 def test_what_is_no_report_is_said_to_be_none() -> None:
@@ -225,6 +259,7 @@ def test_what_a_report_says_is_kept_as_one_printable_line() -> None:
     assert fact.text.isprintable()
     hostile = status_report(ABOUT_MESSAGE, FAILED.replace("gone@", "go\x00ne@"), original="Message-ID: <a\x00b@c>\n")
     assert (None, None) == (fact_of(hostile).recipient, fact_of(hostile).message_id)
+    assert fact_of(status_report(ABOUT_MESSAGE, FAILED.replace("gone@", "g" * 250 + "@"))).recipient is None
 
 
 def test_an_address_that_is_not_ascii_is_kept_as_it_is() -> None:
@@ -252,6 +287,23 @@ def test_parts_and_depth_are_bounded() -> None:
     for depth, found in ((MAX_DEPTH - 1, 1), (MAX_DEPTH, 0)):
         around = "".join(f"Content-Type: multipart/mixed; boundary=b{n}\n\n--b{n}\n" for n in range(depth))
         assert found == len(facts_of(around + POSTFIX))
+
+
+def test_header_fields_are_bounded() -> None:
+    """So many, of such a length, in so long a head; what comes after is not looked at, and what fits is."""
+    fields = read_fields(b"A: b\n" * (MAX_FIELDS - 1) + b"To: c\n" * 2)
+    assert (MAX_FIELDS, ["c"]) == (len(fields), fields.every("to"))
+    assert "x" * MAX_FIELD_CHARACTERS == read_fields(b"To: %b\n" % (b"x" * (MAX_FIELD_CHARACTERS + 1))).first("to")
+    long = b"A: %b\n" % (b"x" * (MAX_HEAD_BYTES - 12))
+    assert "c" == read_fields(long + b"To: c\n").first("to")
+    assert "" == read_fields(b"A: in the way\n" + long + b"To: c\n").first("to")
+
+
+def test_fields_are_read_as_they_are_folded_and_spelled() -> None:
+    """Names in any case, spaces before the colon, lines that are no fields, and values over several lines."""
+    fields = read_fields(b"To : a\nno field\n\tnor this\nTO:\n b\n\tc\n: d\n To: e\n\nTo: f\n")
+    assert ["a", "b c"] == fields.every("to")
+    assert "" == fields.first("cc")
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,6 @@ MAX_DEPTH = 4
 MAX_BOUNDARY_CHARACTERS = 200  # RFC 2046 allows 70
 
 _FIELD = re.compile(rb"([!-9;-~]{1,100})[ \t]*:(.*)", re.DOTALL)
-_MAILBOX_LINE = re.compile(rb">?From [^\n]*\n")
 _TYPE = re.compile(r"\s*([A-Za-z0-9!#$&^_.+-]+/[A-Za-z0-9!#$&^_.+-]+)")
 _PARAMETER = re.compile(r';\s*([A-Za-z0-9_-]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s;"]+))')
 
@@ -87,10 +86,8 @@ class Entity:
 
 
 def read_entity(raw: bytes) -> Entity:
-    """Read a mail as it came, of which MAX_MAIL_BYTES count. A `From ` line of a mailbox before it is left out."""
-    mail = _lines(raw[:MAX_MAIL_BYTES])
-    mark = _MAILBOX_LINE.match(mail)
-    return _entity(mail[mark.end() :] if mark else mail)
+    """Read a mail as it came, of which MAX_MAIL_BYTES count. A `From ` line of a mailbox before it is no field."""
+    return _entity(_lines(raw[:MAX_MAIL_BYTES]))
 
 
 def read_fields(text: bytes) -> Fields:
