@@ -115,6 +115,18 @@ def test_what_goes_wrong_says_that_nothing_was_done() -> None:
         assert (status, status == 503) == (answer.status_code, "retry-after" in answer.headers)
 
 
+def test_s42_the_token_is_told_to_nobody() -> None:
+    """No event has it, so no line of the log has, whatever was asked and answered; no page sends it on as Referer."""
+    for error in (None, BadToken(), ZeroDivisionError()):
+        flow = Flow(error)
+        site = Site(unsubscribe=flow)
+        client = site.client(unsubscribe_router(site.context), raise_server_exceptions=False)
+        answers = [client.get(PATH), post(client), post(client, "x=1"), client.put(PATH)]
+        assert TOKEN not in repr(site.happened)
+        assert {"no-referrer"} == {answer.headers["referrer-policy"] for answer in answers}
+        assert {"no-store"} == {answer.headers["cache-control"] for answer in answers}
+
+
 def test_a_body_is_bounded() -> None:
     """As everywhere: what is longer is not read."""
     flow, client = opened()
