@@ -187,6 +187,7 @@ class Gatepost:
             events=self.events,
             hiding=self._hiding,
             unknown_addresses=self._keys.hidden_addresses,
+            take_feedback=self._feedback.take,
             scrub=self._database.scrub,
         )
         file = settings.database_file

@@ -172,6 +172,28 @@ def test_more_mails_than_one_order_takes_are_all_read(tmp_path: Path, smtp: Subm
         assert 50 == len(os.listdir(box / "cur"))
 
 
+def test_too_many_mailboxes_that_do_not_exist_are_not_believed(tmp_path: Path, smtp: SubmissionServer) -> None:
+    """From the eleventh of fifty on nobody is suppressed: each run says why, and the service raises one alarm."""
+    settings = settings_for(smtp)
+    with running(tmp_path, **settings) as service:
+        service.ready()
+        assert {202} == {service.register(f"gone-{number}@example.com") for number in range(6)}
+        until(lambda: len(smtp.messages) == 12)
+        shown = lambda: json.loads(gatepost(tmp_path, "messages", "list", "--json").stdout)["messages"]  # noqa: E731
+        until(lambda: {"accepted"} == {one["state"] for one in shown()})
+        said = [
+            ingest(tmp_path, mail=POSTFIX.replace(RETURN_PATH, one.return_path).replace("9F07F2A50A2", f"{number:011}"))
+            for number, one in enumerate(smtp.messages)
+        ]
+        warned = [done for done in said if "something else is wrong, and nobody is suppressed for it" in done.stderr]
+        assert {0} == {done.returncode for done in said}
+        assert {"bounced"} == {one["state"] for one in shown()}
+        service.stop()
+        assert 0 == service.wait()
+        alarms = [one for one in service.events() if one["event"] == "bounces_unusual"]
+    assert (2, 1) == (len(warned), len(alarms))
+
+
 def test_files_are_read_and_left_alone(tmp_path: Path) -> None:
     """Each file is one mail, with or without the `From ` line of a mailbox."""
     assert 0 == gatepost(tmp_path, "migrate").returncode

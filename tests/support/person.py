@@ -13,6 +13,7 @@ from gatepost.accounts.operators import AccountAction, act_on_account
 from gatepost.audit.trail import Signature
 from gatepost.errors import SignInFailed
 from gatepost.events import Events
+from gatepost.feedback.desk import FeedbackDesk
 from gatepost.feedback.fact import Bounce, Kind
 from gatepost.feedback.intake import take_in
 from gatepost.orders.desk import OrderDesk
@@ -35,13 +36,14 @@ BY = Signature(actor="command line (uid 1)", reason="mira asked by phone")
 
 def desk_of(flows: Flows, events: Events | None = None) -> OrderDesk:
     """What orders work with, over the database of these flows."""
-    gate = flows.gate
+    gate, heard = flows.gate, events or Events()
     return OrderDesk(
         write=gate.database.write,
         clock=gate.clock,
-        events=events or Events(),
+        events=heard,
         hiding=gate.hiding,
         unknown_addresses=gate.keys.hidden_addresses,
+        take_feedback=FeedbackDesk(gate.database.write, gate.clock, heard, gate.hiding).take,
         scrub=gate.database.scrub,
     )
 

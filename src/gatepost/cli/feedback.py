@@ -9,7 +9,7 @@ import traceback
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -76,6 +76,7 @@ class _Ingest:
         self._waiting: list[tuple[Incoming, Sequence[Fact]]] = []
         self._outcomes: Counter[str] = Counter()
         self._mails = 0
+        self._warned = False
 
     def run(self, paths: Sequence[Path]) -> None:
         for mail in incoming(paths, MAX_MAIL_BYTES):
@@ -99,6 +100,7 @@ class _Ingest:
         if not facts:
             return
         answer = asyncio.run(perform(self._settings, "feedback", plain(facts), hints=_HINTS))
+        self._warn([one["not_believed"] for one in answer["taken"] if one["not_believed"]])
         outcomes = iter(answer["taken"])
         for mail, of_mail in self._waiting:
             for fact in of_mail:
@@ -108,8 +110,17 @@ class _Ingest:
             mail.done()
         self._waiting.clear()
 
+    def _warn(self, not_believed: Sequence[Sequence[int]]) -> None:
+        if not_believed and not self._warned:
+            self._warned = True
+            hard, answers = not_believed[0]
+            text.complain(
+                f"{hard} of the last {answers} messages came back from mailboxes that do not exist: something else is"
+                " wrong, and nobody is suppressed for it"
+            )
 
-def _in_words(fact: Fact, taken: dict[str, str | None]) -> str:
+
+def _in_words(fact: Fact, taken: dict[str, Any]) -> str:
     said = " ".join(word for word in (fact.kind, fact.status, fact.bounce and f"({fact.bounce})") if word)
     if taken["message"] is None:
         return f"{said}: about no message that is known, {taken['outcome']}"

@@ -18,6 +18,7 @@ from gatepost.control.line import Wish
 from gatepost.database.opening import open_database, open_for_reading
 from gatepost.errors import ActionRefused, DatabaseInUse, MessageInFlight
 from gatepost.events import Events
+from gatepost.feedback.desk import FeedbackDesk
 from gatepost.orders.all import ORDERS
 from gatepost.orders.desk import OrderDesk
 from gatepost.parts import build_hiding, build_keys
@@ -98,13 +99,14 @@ async def _through_the_owner(settings: Settings, file: Path, wish: Wish, by: Sig
 async def _directly(settings: Settings, wish: Wish, by: Signature) -> dict[str, Any]:
     database = await open_database(settings.database_url, wait_for_owner_s=0, connections=_CONNECTIONS)
     try:
-        keys = build_keys(settings)
+        keys, hiding, clock, events = build_keys(settings), build_hiding(settings), SystemClock(), Events()
         desk = OrderDesk(
             write=database.write,
-            clock=SystemClock(),
-            events=Events(),
-            hiding=build_hiding(settings),
+            clock=clock,
+            events=events,
+            hiding=hiding,
             unknown_addresses=keys.hidden_addresses,
+            take_feedback=FeedbackDesk(database.write, clock, events, hiding).take,
             scrub=database.scrub,
         )
         return await ORDERS[wish.order](desk, wish.values, by)

@@ -1,6 +1,6 @@
 """What an order needs, and how all orders look: plain values in, plain values out, as JSON has them."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
@@ -8,6 +8,8 @@ from gatepost.audit.trail import Signature
 from gatepost.clock import Clock
 from gatepost.database.connection import Work
 from gatepost.events import Events
+from gatepost.feedback.fact import Fact
+from gatepost.feedback.taken import Taken
 from gatepost.suppression.hiding import Hiding
 
 T = TypeVar("T")
@@ -36,6 +38,7 @@ class OrderDesk:
         events: told what was done.
         hiding: hides the addresses of suppressions.
         unknown_addresses: every keyed hash under which messages about an address key without an account may stand.
+        take_feedback: takes facts, durably; see `FeedbackDesk.take`.
         scrub: makes what was deleted unreadable in the files of the database, as far as it can; see `Database.scrub`.
     """
 
@@ -44,6 +47,7 @@ class OrderDesk:
     events: Events
     hiding: Hiding
     unknown_addresses: Callable[[str], list[str]]
+    take_feedback: Callable[[Sequence[Fact]], Awaitable[list[Taken]]]
     scrub: Callable[[], Awaitable[str | None]] = leave_as_it_is
 
 

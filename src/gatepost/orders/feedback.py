@@ -5,7 +5,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from gatepost.audit.trail import Signature
-from gatepost.feedback.desk import FeedbackDesk
 from gatepost.feedback.fact import MAX_EVENT_ID_CHARACTERS, Bounce, Fact, Kind
 from gatepost.orders.desk import OrderDesk, Values
 from gatepost.orders.values import id_in, number_in, refusal, text_in, word_in
@@ -21,19 +20,21 @@ async def feedback(desk: OrderDesk, values: Values, by: Signature) -> dict[str, 
     """Take the `facts`, at most MAX_FACTS_IN_ORDER, each as `plain` writes it. None of them counts as proven.
 
     Returns:
-        `taken`: of each fact in its place `outcome`, `message` (its id, or None) and `state` (of the message, or None).
+        `taken`: of each fact in its place `outcome`, `message` (its id, or None), `state` (of the message, or None) and
+        `not_believed`: how many messages came back of how many, where that is why nobody was suppressed; else None.
     """
     given = values.get("facts")
     if not isinstance(given, list) or len(given) > MAX_FACTS_IN_ORDER:
         raise refusal("facts", f"Must be a list of at most {MAX_FACTS_IN_ORDER} facts.")
     facts = [_fact(one) for one in given]
-    taken = await FeedbackDesk(desk.write, desk.clock, desk.events, desk.hiding).take(facts)
+    taken = await desk.take_feedback(facts)
     return {
         "taken": [
             {
                 "outcome": str(one.outcome),
                 "message": None if one.message is None else str(one.message),
                 "state": one.state,
+                "not_believed": None if one.unusual is None else [one.unusual.hard, one.unusual.answers],
             }
             for one in taken
         ]
