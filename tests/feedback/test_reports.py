@@ -132,7 +132,7 @@ def test_an_action_that_tells_no_end_is_no_fact(action: str) -> None:
     assert SAYS_NOTHING == read_mail(status_report(ABOUT_MESSAGE, group), keys=[KEY], now_ms=NOW_MS).nothing
 
 
-def test_a_forged_return_path_names_nothing() -> None:
+def test_s114_a_forged_return_path_names_nothing() -> None:
     """Without our key nobody writes one: only a Message-ID then says which message the report is about."""
     forged = make(b"f" * 32, "bounces@mail.acme.example", ROW_ID)
     fact = fact_of(POSTFIX.replace(RETURN_PATH, forged))

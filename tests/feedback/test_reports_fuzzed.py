@@ -105,7 +105,7 @@ def assert_may_be_kept(fact: Fact) -> None:
 
 @settings(max_examples=CASES, deadline=None, derandomize=True, database=None)
 @given(mails)
-def test_a_changed_report_is_read_without_an_error(mail: tuple[str, list[tuple[float, int, bytes]], int]) -> None:
+def test_s114_a_changed_report_is_read_without_an_error(mail: tuple[str, list[tuple[float, int, bytes]], int]) -> None:
     """Whatever is cut out of a report or put into it: it is read within the bounds, and what is found may be kept."""
     raw = changed(*mail)
     found = read_mail(raw, keys=[KEY], now_ms=NOW_MS)
