@@ -9,6 +9,9 @@ import re
 import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from urllib.parse import quote, urlsplit
+
+from gatepost.errors import SettingsError
 
 USE = "unsubscribe"  # what the subkey is for
 INFO = b"gatepost unsubscribe"  # the same of a secret that is no secret key
@@ -16,6 +19,7 @@ PATH = "/mail/unsubscribe/"
 TOKEN_CHARACTERS = 64
 
 _PART_BYTES = 16  # of each of the three
+_IN_PATHS = "/%:@!$&'()*+;=~"  # RFC 3986, 3.3; a comma would divide List-Unsubscribe (RFC 2369, 2)
 _TOKEN = re.compile(rf"[A-Za-z0-9_-]{{{TOKEN_CHARACTERS}}}", re.ASCII)
 
 
@@ -34,11 +38,14 @@ class UnsubscribeLinks:
         keys: subkeys for USE: the first signs, all verify.
         public_url: where the product is, without a slash at its end.
         hide: makes the 16 bytes that stand for an address key; nobody finds the address by them without a secret.
+
+    Raises:
+        SettingsError: `public_url` names a host that no domain name can be.
     """
 
     def __init__(self, keys: Sequence[bytes], public_url: str, hide: Callable[[str], bytes]) -> None:
         self._keys = tuple(keys)
-        self._page = f"{public_url}{PATH}"
+        self._page = f"{_as_ascii(public_url)}{PATH}"
         self._hide = hide
 
     def link(self, row_id: uuid.UUID, address_key: str) -> str:
@@ -61,6 +68,16 @@ class UnsubscribeLinks:
 def has_form(token: str) -> bool:
     """Whether a text looks like a token of ours; it says nothing of who wrote it."""
     return _TOKEN.fullmatch(token) is not None
+
+
+def _as_ascii(url: str) -> str:
+    """Write a URL as a header field can hold it: other letters as A-labels in the host, percent-encoded in the path."""
+    parts = urlsplit(url)
+    try:
+        host = parts.netloc if parts.netloc.isascii() else parts.netloc.encode("idna").decode("ascii")
+    except UnicodeError:
+        raise SettingsError("PUBLIC_URL names a host that is no domain name; write it as xn--….") from None
+    return f"{parts.scheme}://{host}{quote(parts.path, safe=_IN_PATHS)}"
 
 
 def _mac(key: bytes, signed: bytes) -> bytes:

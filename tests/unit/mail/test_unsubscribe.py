@@ -4,9 +4,11 @@ import base64
 import re
 import uuid
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gatepost.errors import SettingsError
 from gatepost.mail.unsubscribe import TOKEN_CHARACTERS, UnsubscribeLinks, Unsubscriber, has_form
 from gatepost.suppression.hiding import Hiding, hidden_form
 
@@ -36,6 +38,27 @@ def test_what_was_made_is_read(row_id: uuid.UUID, address_key: str) -> None:
     read = links(KEY).read(token(link))
     assert read is not None
     assert (row_id, HIDING.hide(address_key)) == (read.row_id, hidden_form(read.hidden))
+
+
+@pytest.mark.parametrize(
+    ("public_url", "written"),
+    [
+        ("http://127.0.0.1:8000", "http://127.0.0.1:8000"),
+        ("http://[::1]:8000", "http://[::1]:8000"),
+        ("https://acme.example/app/%C3%BC", "https://acme.example/app/%C3%BC"),
+        ("https://bücher.example:8443/für,alle", "https://xn--bcher-kva.example:8443/f%C3%BCr%2Calle"),
+    ],
+)
+def test_a_link_can_stand_in_a_header_field(public_url: str, written: str) -> None:
+    """It is ASCII whatever PUBLIC_URL is, and one address, not several: no message is held for its sake."""
+    link = UnsubscribeLinks([KEY], public_url, HIDING.digest).link(ROW_ID, "ada@example.com")
+    assert f"{written}/mail/unsubscribe/{MADE}" == link
+
+
+def test_a_host_that_is_no_domain_is_refused_at_once() -> None:
+    """Not by the first message."""
+    with pytest.raises(SettingsError, match="PUBLIC_URL"):
+        UnsubscribeLinks([KEY], f"https://{'ü' * 80}.example", HIDING.digest)
 
 
 def test_it_is_the_same_for_every_attempt() -> None:
