@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from gatepost.cli import send_test
 from gatepost.errors import SettingsError
-from gatepost.mail.compose import HEADER_FIELDS, check_message, header_fields
+from gatepost.mail.check import HEADER_FIELDS, check_message, header_fields
 from gatepost.mail.dkim import FIELD, SEALED, Signer
 from gatepost.mail.dkim_key import MIN_RSA_BITS, read_key
 from gatepost.parts import build_signer

@@ -7,7 +7,8 @@ from email.message import Message
 import pytest
 from markupsafe import escape
 
-from gatepost.mail.compose import HEADER_FIELDS, Composer
+from gatepost.mail.check import HEADER_FIELDS
+from gatepost.mail.compose import Composer
 from gatepost.mail.names import clean_line, clean_name
 from gatepost.mail.templates import Templates
 from gatepost.mail.values import clean_value

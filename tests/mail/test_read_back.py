@@ -19,7 +19,8 @@ from markupsafe import escape
 from gatepost.errors import InvalidInput
 from gatepost.mail import template as module
 from gatepost.mail.address import parse_address, wire_address
-from gatepost.mail.compose import HEADER_FIELDS, Composer
+from gatepost.mail.check import HEADER_FIELDS
+from gatepost.mail.compose import Composer
 from gatepost.mail.headers import parse_sender
 from gatepost.mail.names import clean_line, clean_name
 from gatepost.mail.template import Encoded, Template

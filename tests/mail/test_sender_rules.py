@@ -14,7 +14,8 @@ import pytest
 
 from gatepost.accounts import messages
 from gatepost.accounts.messages import To
-from gatepost.mail.compose import MAX_LINE_BYTES, Composer
+from gatepost.mail.check import MAX_LINE_BYTES
+from gatepost.mail.compose import Composer
 from gatepost.mail.draft import Draft, IfUnknown
 from gatepost.mail.samples import FOR_SAFETY, SAMPLES, Sample, sample
 from gatepost.mail.unsubscribe import UnsubscribeLinks

@@ -3,7 +3,7 @@
 import pytest
 
 from gatepost.errors import ComposeError
-from gatepost.mail.compose import HEADER_FIELDS, check_message, header_fields
+from gatepost.mail.check import HEADER_FIELDS, check_message, header_fields
 from tests.unit.mail.test_compose import COMPOSER, LINK, MESSAGE_ID, NOW_MS, compose, read
 
 GOOD = compose().content

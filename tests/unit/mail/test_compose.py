@@ -174,6 +174,13 @@ def test_a_field_of_the_products_own_says_what_its_provider_reads(value: str) ->
     assert [value.replace("{id}", str(ROW_ID))] == [one.replace("\r\n", "") for one in message.get_all("X-Tag", [])]
 
 
+def test_a_field_that_no_line_can_hold_is_refused_at_once() -> None:
+    """Every message would be held for it."""
+    composed_with(("X-Tag", "{id}" * 27))
+    with pytest.raises(SettingsError, match="MAIL_HEADERS"):
+        composed_with(("X-Tag", "{id}" * 28))
+
+
 def test_several_fields_of_its_own_stand_in_their_order() -> None:
     """Behind ours, before those of MIME, and in every copy of the sender's composer."""
     composed = composed_with(("X-B", "1"), ("X-A", "{id}{id}"), row_id=ROW_ID)
