@@ -1,5 +1,6 @@
 """Unsubscribing by the link of a message: whom it stops, what of it is kept, and what a forged one does (nothing)."""
 
+import asyncio
 import uuid
 from typing import Any
 
@@ -84,9 +85,20 @@ async def test_it_says_of_which_message_and_is_told_once(database: Database) -> 
     )
 
 
+async def test_a_mail_program_may_post_as_often_as_it_likes_at_once(
+    database: Database, processes: list[Database]
+) -> None:
+    """Forty at the same moment in four processes: one suppression, told once, and nobody is refused."""
+    row_id = await sent(database, **TO_MIRA)
+    desks = [Desk(one) for one in processes]
+    await asyncio.gather(*(desk.use(row_id) for desk in desks for _ in range(10)))
+    assert 1 == len(await rows(database))
+    assert 1 == sum(len(desk.told) for desk in desks)
+
+
 @pytest.mark.parametrize("how", ["pruned", "anonymised"])
 async def test_the_link_of_an_old_message_works_as_well(database: Database, how: str) -> None:
-    """Of a message that is gone, or that says no longer for whom it was: the hidden address, found by whoever writes."""
+    """Of a message that is gone, or says no longer for whom it was: the hidden address, found by whoever writes."""
     row_id = await sent(database, **TO_MIRA)
     if how == "pruned":
         await database.write(lambda tx: tx.execute(delete(messages).where(messages.c.id == row_id)).rowcount)
