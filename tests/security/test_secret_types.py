@@ -59,7 +59,9 @@ NO_BODIES = {
     "FactRow",
     "FeedbackReceived",
     "FeedbackRefused",
+    "SuppressionBody",
     "SuppressionLifted",
+    "SuppressionRow",
     "FieldError",
     "Faint",
     "Finding",
@@ -70,6 +72,7 @@ NO_BODIES = {
     "Row",
     "Template",
     "_File",
+    "_Said",
 }  # nothing of one message
 PARTS = {"AccountFlows", "Gate", "First"}  # functions and objects
 FOR_TESTS = {"AcceptedMessage"}  # a test that fails should show what came

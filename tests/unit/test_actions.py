@@ -13,7 +13,7 @@ EXPECTED = {
     "hold": "queued deferred",
     "release": "held",
     "cancel": "queued deferred held unknown",
-    "resend": "accepted delivered bounced failed expired unknown cancelled",
+    "resend": "accepted delivered bounced failed expired unknown cancelled suppressed",
 }
 
 

@@ -16,7 +16,7 @@ from gatepost.web.problems import documented, refused
 from gatepost.web.route import route_class_for
 from gatepost.web.security import RequestId
 
-NO_SUCH_PROVIDER = N_("There is no provider of this name: see docs/how-to/take-feedback.md.")
+NO_SUCH_PROVIDER = N_("There is no provider of this name.")
 _BODY: dict[str, Any] = {
     "requestBody": {
         "description": "As the provider documents it, signed or sent with its login.",

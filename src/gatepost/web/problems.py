@@ -97,7 +97,7 @@ PROBLEMS = _table(
         "feedback_not_proven",
         401,
         N_("This feedback does not prove where it comes from"),
-        N_("Nothing was kept. Set the key of this provider (docs/how-to/take-feedback.md); the log names the cause."),
+        N_("Nothing was kept. Set the key of this provider, or mend its signature; the log names the cause."),
     ),
     Problem(
         "not_signed_in",

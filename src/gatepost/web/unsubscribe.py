@@ -8,7 +8,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from gatepost.errors import N_, BadToken, FieldError, InvalidInput
+from gatepost.errors import N_, BadToken, FieldError
 from gatepost.mail.unsubscribe import PATH, has_form
 from gatepost.web.context import WebContext
 from gatepost.web.page_kit import PageKit
@@ -17,6 +17,8 @@ from gatepost.web.route import route_class_for
 from gatepost.web.security import RequestId
 
 FIELD, VALUE = "List-Unsubscribe", "One-Click"  # RFC 8058, 3.1: the whole body
+ONE_CLICK = N_("Send this one field, with the value One-Click.")
+PRESS_AGAIN = N_("Nothing was changed. Open the link of the message again, and press the button.")
 NOT_OURS = N_("It is not whole, or too old. Use the link of a newer message.")
 
 
@@ -36,7 +38,7 @@ def unsubscribe_router(context: WebContext) -> APIRouter:
     @router.post(f"{PATH}{{token}}")
     async def submit_unsubscribe(request: Request, token: str, request_id: RequestId) -> Response:
         if not await _is_one_click(request):
-            raise InvalidInput([FieldError(FIELD, "required", N_("Send this one field, with the value One-Click."))])
+            raise refused("invalid_input", detail=PRESS_AGAIN, errors=(FieldError(FIELD, "required", ONE_CLICK),))
         try:
             await context.unsubscribe(token, request_id=request_id)
         except BadToken:
