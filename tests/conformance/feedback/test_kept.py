@@ -11,6 +11,7 @@ from gatepost.clock import SystemClock
 from gatepost.database.connection import Database
 from gatepost.errors import DatabaseBusy
 from gatepost.events import AddressSuppressed, Event, Events, FeedbackReceived, MessageAccepted
+from gatepost.feedback import kept
 from gatepost.feedback.desk import FeedbackDesk
 from gatepost.feedback.fact import Bounce, Kind
 from gatepost.feedback.kept import KeptWatch, some_due
@@ -19,7 +20,7 @@ from gatepost.outbox.claim import Claimed
 from gatepost.outbox.lifecycle import State
 from gatepost.outbox.settle import Try, mark_committing, settle
 from gatepost.testing import Hang, Step, SubmissionServer
-from tests.support.delivery import DEADLINE_S, Delivery, reached, smtp_to, wait
+from tests.support.delivery import DEADLINE_S, NEVER_S, Delivery, reached, smtp_to, wait
 from tests.support.feedback import ENDS, HIDING, LATER_MS, apply, end, fact, rows, sent, suppressed, take
 from tests.support.outbox import NOW_MS, claim_as, state_of
 
@@ -151,9 +152,10 @@ class Watching:
 
 
 async def test_a_kept_fact_is_applied_when_its_message_is_heard_to_be_settled(
-    database: Database, server: SubmissionServer
+    database: Database, server: SubmissionServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The provider tells of a bounce while its own server has not answered us yet: applied right after the answer."""
+    monkeypatch.setattr(kept, "LOOK_SOON_S", NEVER_S)  # it must not be found by looking now and then
     delivery = Delivery(database, smtp_to(server.port), SystemClock())
     watching = Watching(database, delivery.events)
     at_the_end = reached(server, Step.TAKEN)
