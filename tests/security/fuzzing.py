@@ -33,6 +33,10 @@ CONFIGURATION: dict[str, Any] = {
             "include-tag": "accounts",
             "checks": {"positive_data_acceptance": {"expected-statuses": _JUDGED_BY_CONTENT}},
         },
+        {
+            "include-name": "POST /mail/suppressions",
+            "checks": {"positive_data_acceptance": {"expected-statuses": _JUDGED_BY_CONTENT}},
+        },
     ],
 }
 
