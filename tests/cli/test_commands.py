@@ -307,7 +307,7 @@ def _commands() -> dict[str, Any]:
 
 def _words(command: Any) -> list[str]:
     options = [f"`{one}" for parameter in command.params for one in parameter.opts if one.startswith("-")]
-    arguments = [f"`{one.name.upper()}`" for one in command.params if one.param_type_name == "argument"]
+    arguments = [f"`{one.metavar or one.name.upper()}`" for one in command.params if one.param_type_name == "argument"]
     return [command.help, *options, *arguments]
 
 

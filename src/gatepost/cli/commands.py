@@ -136,7 +136,7 @@ def list_messages(
 
 @messages_cli.command("show")
 def show_message(id: MessageId, as_json: Json = False) -> None:
-    """Show one message with every try to submit it, and what operators did to it."""
+    """Show one message with every try to submit it, what came back about it, and what operators did to it."""
     if not asyncio.run(messages.print_one(Settings.load(), id, as_json=as_json)):
         text.complain(_NO_SUCH_MESSAGE.format(id))
         raise typer.Exit(FAILED)

@@ -39,10 +39,9 @@ from tests.feedback.posting import (
 from tests.support.certificates import make_authority
 
 ADMIN = "a" * 40
-NOW_MS = SystemClock().now_ms()
-NOW_S = NOW_MS // 1000
+now_ms = SystemClock().now_ms  # asked at each post: a run of all tests outlasts the window from its start
 KEY = SendGridKey()
-AMAZONS = Sns(from_ms=NOW_MS)
+AMAZONS = Sns(from_ms=now_ms())
 TEXT = "550 5.1.1 no such mailbox"
 
 
@@ -51,7 +50,7 @@ def _ses(mail: Message, to: str) -> Posted:
     one = {"emailAddress": to, "status": "5.1.1", "diagnosticCode": f"smtp; {TEXT}"}
     bounce = {"bounceType": "Permanent", "bounceSubType": "General", "bouncedRecipients": [one], "feedbackId": "f"}
     event = {"eventType": "Bounce", "bounce": bounce, "mail": {"messageId": "m", "tags": {"gatepost": [tag]}}}
-    return by_sns(AMAZONS.notification(event, at_ms=NOW_MS))
+    return by_sns(AMAZONS.notification(event, at_ms=now_ms()))
 
 
 def _postmark(mail: Message, to: str) -> Posted:
@@ -69,24 +68,26 @@ def _postmark(mail: Message, to: str) -> Posted:
 
 def _sendgrid(mail: Message, to: str) -> Posted:
     event = {"event": "bounce", "type": "bounce", "email": to, "sg_event_id": "e", "status": "5.1.1", "reason": TEXT}
-    return KEY.post([event | {"smtp-id": mail["Message-ID"]}], at_s=NOW_S)
+    return KEY.post([event | {"smtp-id": mail["Message-ID"]}], at_s=now_ms() // 1000)
 
 
 def _mailgun(mail: Message, to: str) -> Posted:
     headers = {"message-id": str(mail["Message-ID"]).strip("<>")}
     event = {"event": "failed", "severity": "permanent", "reason": "bounce", "recipient": to}
-    return mailgun(event | {"message": {"headers": headers}, "delivery-status": {"message": TEXT}}, at_s=NOW_S)
+    return mailgun(
+        event | {"message": {"headers": headers}, "delivery-status": {"message": TEXT}}, at_s=now_ms() // 1000
+    )
 
 
 def _resend(mail: Message, to: str) -> Posted:
     bounce = {"type": "Permanent", "subType": "General", "message": TEXT}
     data = {"message_id": mail["Message-ID"], "to": [to], "bounce": bounce}
-    return standard({"type": "email.bounced", "data": data}, prefix="svix", at_s=NOW_S)
+    return standard({"type": "email.bounced", "data": data}, prefix="svix", at_s=now_ms() // 1000)
 
 
 def _standard(mail: Message, to: str) -> Posted:
     data = {"message_id": mail["Message-ID"], "recipient": to, "detail": TEXT}
-    return standard({"type": "message.bounced", "data": data}, at_s=NOW_S)
+    return standard({"type": "message.bounced", "data": data}, at_s=now_ms() // 1000)
 
 
 WAYS: dict[str, tuple[Callable[[Message, str], Posted], str]] = {
@@ -191,7 +192,7 @@ def test_one_event_twice_in_a_post_is_one(service: Service) -> None:
     mail = service.mail("ada@example.com")
     (one,) = json.loads(_sendgrid(mail, "ada@example.com").body)
     stranger = one | {"smtp-id": "<none@of.ours>", "email": "stranger@example.com", "sg_event_id": "s"}
-    answer = service.post("sendgrid", KEY.post([one, stranger, one], at_s=NOW_S), "application/json")
+    answer = service.post("sendgrid", KEY.post([one, stranger, one], at_s=now_ms() // 1000), "application/json")
     assert 200 == answer.status_code
     shown = service.get(f"/mail/messages/{mail['X-PM-Metadata-gatepost']}")
     assert ("bounced", 1) == (shown["message"]["state"], len(shown["feedback"]))
@@ -214,6 +215,6 @@ def test_s113_a_post_with_another_body_changes_nothing(service: Service) -> None
 
 def test_a_subscription_of_a_topic_is_confirmed_over_http(service: Service, amazon: Amazon) -> None:
     """SNS gets its 200, and its URL was asked for."""
-    answer = service.post("ses", by_sns(AMAZONS.subscription(at_ms=NOW_MS)), "text/plain; charset=UTF-8")
+    answer = service.post("ses", by_sns(AMAZONS.subscription(at_ms=now_ms())), "text/plain; charset=UTF-8")
     assert 200 == answer.status_code
     assert any("Action=ConfirmSubscription" in target for target in amazon.asked)
