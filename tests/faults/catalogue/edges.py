@@ -16,7 +16,6 @@ from tests.support.service import Service
 
 REASONS: dict[int, str] = {
     95: "Gatepost calls no webhooks yet",
-    96: "Gatepost takes no events from providers yet",
 }
 AT_ONCE = 1_000
 ONE_ADDRESS = "everybody@people.example"

@@ -14,10 +14,6 @@ from tests.support.mail_process import mail_process
 from tests.support.scaled_time import run_scaled
 from tests.support.tables import SqliteTables, Tables
 
-REASONS: dict[int, str] = {
-    87: "nothing reads what comes back after acceptance (bounces, complaints) yet",
-}
-
 DEAD = "dead.example"
 ALIVE = 99
 DEAD_MESSAGES = 30

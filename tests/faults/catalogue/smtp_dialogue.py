@@ -104,17 +104,22 @@ def transient_refusals(rig: Rig) -> None:
 
 @fault(70, name="550 at RCPT", shows="I1 I3", databases=BOTH, seeded=True, ci=SQLITE)
 def refused_recipient(rig: Rig) -> None:
-    """An address that does not exist has failed after one try; everybody else is served."""
+    """An address that does not exist has failed after one try, and is suppressed; everybody else is served.
+
+    Of its two messages the second may come to its turn after that: then it is not tried.
+    """
     mishap = Mishap(rig, rig.mail_server())
     victim = f"mira-{rig.chance.randrange(PEOPLE)}@people.example"
     mishap.mail.at(Step.RCPT, Refuse("550 5.1.1 No such user"), recipient=victim)
     mishap.register()
-    books = mishap.finish(ends={"failed"})
-    found = {(one.recipient == victim, one.state, one.tries) for one in books.messages}
+    books = mishap.finish(ends={"failed", "suppressed"})
+    found = {(one.recipient == victim, one.state, one.reason, one.tries) for one in books.messages}
     assert {
-        (True, "failed", (("permanent", True),)),
-        (False, "accepted", (("accepted", True),)),
-    } == found
+        (True, "failed", "refused", (("permanent", True),)),
+        (False, "accepted", None, (("accepted", True),)),
+    } == found - {(True, "suppressed", "hard_bounce", ())}
+    ((address, reason, source),) = mishap.system.tables.read("SELECT address_key, reason, source FROM suppressions")[0]
+    assert (victim, "hard_bounce", "smtp") == (address, reason, source)
 
 
 @fault(71, name="554 to the content", shows="I1 I3", seeded=True)
