@@ -1,6 +1,8 @@
 """What is stored about one person, written out whole: nothing of it missing, and no secret in it."""
 
 import json
+import uuid
+from functools import partial
 from typing import Any
 
 import pytest
@@ -46,9 +48,9 @@ async def _exported(flows: Flows, key: str = ADDRESS) -> dict[str, Any]:
     database, of = flows.gate.database, whose(flows, key)
     head = await database.read(lambda c: about(c, of))
     found: list[Any] = []
-    after = NOBODY
+    after: uuid.UUID | None = NOBODY
     while after is not None:
-        page, after = await database.read(lambda c, after=after: messages_after(c, of, after))
+        page, after = await database.read(partial(messages_after, whose=of, after=after))
         found += page
     return json.loads(json.dumps({**head, "messages": found}))  # type: ignore[no-any-return]
 
