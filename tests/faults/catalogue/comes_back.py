@@ -36,7 +36,7 @@ OLD_S = 3600
 MAX_REPETITIONS = 1_000
 
 
-@fault(87, name="accepted, then bounced", shows="I1 I3 I4", databases=BOTH, seeded=True, ci=SQLITE)
+@fault(87, name="accepted, then bounced", shows="I1 I3 I4", databases=BOTH, seeded=True)
 def accepted_then_bounced(rig: Rig) -> None:
     """A bounce, a full mailbox and a complaint, each read in spite of kills, and twice: one fact each, and its move."""
     mishap = Mishap(rig, rig.mail_server(), RETURN_PATH=BOUNCES)
