@@ -26,7 +26,7 @@ _AT_ONCE = 2_000
 
 def run(quick: bool, kind: Kind) -> Result:
     """Alternate over two services with the same rows: one keeps them, the other deletes them as its chores do."""
-    old, rounds, total = (4_000, 1, 100) if quick else (OLD_MESSAGES, 2, 2_600)
+    old, rounds, total = (4_000, 1, 100) if quick else (OLD_MESSAGES, 2, 1_000)
     loads: dict[str, list[Load]] = {ALONE: [], PRUNING: []}
     with workplace(kind) as place, start_sink(place.folder) as sink:
         asyncio.run(_fill(place.url("kept"), old))
