@@ -94,6 +94,13 @@ def test_a_search_for_nothing_finds_nothing(tmp_path: Path) -> None:
     assert [] == nothing.search_everything(tmp_path)
 
 
+def test_filling_is_nobodys_secret(issued: Issued, tmp_path: Path) -> None:
+    """A password of many x is about a length; a mail of a million x, written by another test, leaks nothing."""
+    issued.note("password", "x" * 14)
+    (tmp_path / "mail").write_text("x" * 1_000)
+    assert [] == issued.search_everything(tmp_path)
+
+
 async def test_mailed_tokens_of_a_database_are_known_without_a_note(gate: Gate, tmp_path: Path) -> None:
     """The very tokens that were mailed are made again from the file; one planted in a row is found there."""
     key = "a secret of this test alone, or the whole run would end red"

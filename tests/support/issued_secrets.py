@@ -26,6 +26,7 @@ from urllib.parse import parse_qs, quote, quote_plus
 from tests.support.issued_tokens import Row, rows_of_file, token_of
 
 MIN_CHARACTERS = 12  # what is shorter stands in texts by chance, and is refused as a password anyway
+MIN_DIFFERENT = 4  # "xxxxxxxxxxxx" tests a length, and another test's long text of x is no leak of it
 # Where secrets rightly are: mail for developers, keys and settings as somebody gave them.
 RIGHTLY_IN = ("*.eml", "secret.key", "gatepost.toml", "*.env", "*.py", "*.pem", "*.lock")
 # Of a mailed token: behind its id, and one of both survives a soft line break. Short, because there are many: 84 bits.
@@ -61,8 +62,10 @@ class Issued:
     # What is secret.
 
     def note(self, kind: str, secret: object) -> None:
-        """Note one secret text; what is no text or too short to be one is passed over."""
-        if self._folder is None or not isinstance(secret, str) or len(secret) < MIN_CHARACTERS or secret in self._noted:
+        """Note one secret text; what is no text, too short to be one or mere filling is passed over."""
+        if self._folder is None or not isinstance(secret, str) or secret in self._noted:
+            return
+        if len(secret) < MIN_CHARACTERS or len(set(secret)) < MIN_DIFFERENT:
             return
         self._noted.add(secret)
         self._kinds |= dict.fromkeys(forms_of_session(secret) if kind == "session token" else forms(secret), kind)

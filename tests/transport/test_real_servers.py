@@ -15,6 +15,7 @@ from gatepost.database.connection import Database
 from gatepost.events import MessageAccepted
 from gatepost.mail.compose import Composer
 from gatepost.mail.templates import Templates
+from gatepost.transport.deadlines import StepTimeouts
 from gatepost.transport.reply import Outcome, Phase, Reply
 from gatepost.transport.server import Server, Tls
 from gatepost.transport.smtp import Client, SmtpTransport
@@ -123,6 +124,8 @@ async def transport_to(
         connections=CONNECTIONS,
         attempt_timeout_s=ALL_DONE_S,
         final_reply_timeout_s=ALL_DONE_S,
+        # On a busy machine a server may take seconds for a reply; a connection given up for that is not what is asked.
+        timeouts=StepTimeouts(reused_reply_s=ALL_DONE_S, rest_s=ALL_DONE_S),
         ssl_context=authority.trusting() if authority else None,
         client=client,
     )
@@ -201,11 +204,11 @@ async def test_a_refused_recipient_costs_the_others_nothing(server: MailServer, 
     before = server.connections(1)
     async with transport_to(server, client) as transport:
         replies = await submit_all(transport, envelopes)
-    assert before + CONNECTIONS == server.connections(before + CONNECTIONS)
     refused, later = (Outcome.PERMANENT, Phase.RCPT, 5), (Outcome.TRANSIENT, Phase.RCPT, 4)
     accepted = (Outcome.ACCEPTED, Phase.FINAL_REPLY, 2)
     found = [(reply.outcome, reply.phase, (reply.code or 0) // 100) for reply in replies]
     assert [accepted, refused, accepted, later] * (2 * CONNECTIONS) == found
+    assert before + CONNECTIONS == server.connections(before + CONNECTIONS), server.log()[-9_000:]
     assert_the_same(envelopes[::2], server.delivered())
 
 
