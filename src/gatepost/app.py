@@ -14,6 +14,9 @@ from fastapi import APIRouter, FastAPI
 from gatepost.accounts.challenge import Challenge
 from gatepost.accounts.gate import Gate
 from gatepost.accounts.password_policy import PasswordPolicy
+from gatepost.admin.house import House
+from gatepost.admin.kit import AdminKit
+from gatepost.admin.routes import admin_router
 from gatepost.clock import Clock, SystemClock
 from gatepost.control.listener import ControlSocket
 from gatepost.database.connection import Work
@@ -193,6 +196,9 @@ class Gatepost:
         file = settings.database_file
         self._control = ControlSocket(file, orders_of(desk), self.events) if file is not None else None
         self._context = self._web_context()
+        self._house = House(
+            web=self._context, gate=self.gate, kit=AdminKit(self._context), write=self.write, usable=self._usable
+        )
         self.current_account = current_account(self._context)
         self.verified_account = verified_account(self.current_account)
 
@@ -217,11 +223,12 @@ class Gatepost:
         return router
 
     def operations_router(self) -> APIRouter:
-        """What operators and developers need: /mail, the probes, in development also the mailbox and the templates."""
+        """What operators and developers need: /mail, /admin, the probes, in development the mailbox and templates."""
         router = APIRouter()
         router.include_router(messages_router(self._context))
         router.include_router(suppressions_router(self._context))
         router.include_router(account_operators_router(self._context))
+        router.include_router(admin_router(self._house))
         router.include_router(health_router(self._context))
         if self._context.in_development and self._context.mailbox is not None:
             router.include_router(mailbox_router(self._context))

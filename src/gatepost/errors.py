@@ -23,6 +23,9 @@ GatepostError
 ├── NoSuchAccount           there is no account with this id (HTTP 404)
 ├── NoSuchMessage           there is no message with this id (HTTP 404)
 ├── NoSuchSuppression       there is no suppression with this id (HTTP 404)
+├── NoSuchOperator          there is no operator of this name (HTTP 404)
+├── OperatorNameTaken       there is an operator of this name already (HTTP 409)
+├── OperatorSignInFailed    wrong name or password, or disabled: one error for all (HTTP 401)
 ├── FeedbackError           what came back is not taken
 │   ├── NotProven           it does not prove where it comes from (HTTP 401)
 │   └── FeedbackUnreadable  it is not what its source documents (HTTP 400)
@@ -188,6 +191,18 @@ class NoSuchMessage(GatepostError):
 
 class NoSuchSuppression(GatepostError):
     """There is no suppression with this id."""
+
+
+class NoSuchOperator(GatepostError):
+    """There is no operator of this name."""
+
+
+class OperatorNameTaken(GatepostError):
+    """There is an operator of this name already."""
+
+
+class OperatorSignInFailed(GatepostError):
+    """No operator may sign in with this; its text is for the log alone, the caller learns no cause."""
 
 
 class FeedbackError(GatepostError):

@@ -257,7 +257,7 @@ class AccountsErased(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class AccountActedOn(Event):
-    """An operator disabled or enabled an account or ended its sessions; the same stands in the table `audit`."""
+    """An operator did something to an account; the same stands in the table `audit`."""
 
     actor: str
     action: str
@@ -303,6 +303,7 @@ class MessageEvent(Event):
     attempt: int
     account_id: str | None = None
     request_id: str | None = None
+    traceparent: str | None = None
     phase: str | None = None
     outcome: str | None = None
     reply_code: int | None = None
@@ -451,6 +452,63 @@ class ServerRecovered(Event):
 
     server: str
     after_s: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class LinkOpened(Event):
+    """A mailed link was opened for the first time by this kind of `opener`: person or scanner. It changed nothing."""
+
+    request_id: str
+    purpose: str
+    opener: str
+    account_id: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class QueueHeld(Event):
+    """An operator held the queue: no message is claimed until it is released."""
+
+    actor: str
+    reason: str | None = None
+    request_id: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class QueueReleased(Event):
+    """An operator released the queue after so long."""
+
+    actor: str
+    held_s: float
+    request_id: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class OperatorSignedIn(Event):
+    """An operator has a new session."""
+
+    request_id: str
+    operator: str
+    role: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class OperatorSignInRefused(Event):
+    """Somebody failed to sign in as an operator. `reason`: no_operator, wrong_password, disabled, too_many_guesses."""
+
+    request_id: str
+    reason: str
+    network: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class OperatorChanged(Event):
+    """Who operates changed. `action`: add, role, password, disable, enable, end_sessions."""
+
+    actor: str
+    action: str
+    operator: str
+    role: str
+    request_id: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -16,6 +16,7 @@ from gatepost.delivery.chores import Announced, Chore
 from gatepost.events import AccountsErased, MessagesAnonymised
 from gatepost.feedback.forgetting import forget_details
 from gatepost.feedback.prune import prune_unmatched
+from gatepost.operators.sessions import prune_operator_sessions
 from gatepost.outbox.prune import prune_born_cancelled, prune_messages, prune_no_account
 from gatepost.outbox.retention import anonymise
 from gatepost.settings import Settings
@@ -44,6 +45,7 @@ def build_chores(settings: Settings, keys: Keys, hiding: Hiding) -> tuple[Chore,
         prune_idempotency_keys,
         prune_limits,
         prune_sessions,
+        prune_operator_sessions,
         prune_known_clients,
         partial(prune_address_changes, kept_s=messages_kept * DAY_S),
         Announced(

@@ -4,8 +4,9 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import create_async_engine
 
+from gatepost.audit import tables as audit_tables
 from gatepost.database.columns import SCHEMA
-from gatepost.outbox.tables import POSTGRESQL_TRIGGERS
+from gatepost.outbox import tables as outbox_tables
 from tests.database.tables import all_tables
 from tests.support.postgresql import Server
 
@@ -49,6 +50,6 @@ async def make_from_the_tables(server: Server, url: str) -> None:
     )
     async with engine.begin() as connection:
         await connection.run_sync(all_tables().create_all)
-        for statement in POSTGRESQL_TRIGGERS:
+        for statement in (*outbox_tables.POSTGRESQL_TRIGGERS, *audit_tables.POSTGRESQL_TRIGGERS):
             await connection.exec_driver_sql(statement)
     await engine.dispose()

@@ -161,3 +161,15 @@ limits = Table(
     sqlite_with_rowid=False,
 )
 Index("ix_limits_spent_until", limits.c.spent_until)
+
+# That a mailed link was opened, by whom it seems: the first time for each, and nothing of where from.
+link_opens = Table(
+    "link_opens",
+    metadata,
+    Column("token_id", LargeBinary(16), primary_key=True),
+    Column("opener", Text, primary_key=True),
+    Column("opened_at", Instant, nullable=False),
+    CheckConstraint("opener IN ('person', 'scanner')", name="opener"),
+    sqlite_with_rowid=False,
+)
+Index("ix_link_opens_opened_at", link_opens.c.opened_at)

@@ -40,6 +40,7 @@ def attempt_event(claimed: Claimed, verdict: Verdict, tried: Try | None, now_ms:
         attempt=claimed.attempts + (1 if verdict.counted else 0),
         account_id=str(claimed.account_id) if claimed.account_id else None,
         request_id=claimed.request_id,
+        traceparent=claimed.traceparent,
         phase=tried.phase if tried else None,
         outcome=tried.outcome if tried else None,
         reply_code=tried.reply_code if tried else None,

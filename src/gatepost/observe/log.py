@@ -53,6 +53,10 @@ LEVELS: Final[Mapping[type[events.Event], str]] = {
     events.BouncesUnusual: ERROR,
     events.FeedbackRefused: WARNING,
     events.PersonErased: WARNING,
+    events.QueueHeld: WARNING,
+    events.QueueReleased: WARNING,
+    events.OperatorSignInRefused: WARNING,
+    events.OperatorChanged: WARNING,
     events.MessagesAnonymised: DEBUG,
     events.MessagesPruned: DEBUG,
 }

@@ -45,6 +45,7 @@ class Claimed:
     deaths: int = 0
     recipient_key: str = ""
     security: bool = False
+    traceparent: str | None = None
 
 
 @dataclass(frozen=True)
@@ -77,6 +78,7 @@ CLAIM_COLUMNS = (
     messages.c.deaths,
     messages.c.recipient_key,
     messages.c.security,
+    messages.c.traceparent,
 )
 
 # One priority at a time: over all of them the index would walk through every message that is not due yet.
@@ -179,7 +181,7 @@ def as_claimed(row: Sequence[Any]) -> Claimed:
     """Read a row that begins with CLAIM_COLUMNS, as the database has them or as SQLAlchemy gives them."""
     row_id, owner, number, attempts, unknowns, template, locale, recipient, values, message_id, *others = row
     account_id, token_id, request_id, priority, if_unknown, created_at, expires_at, domain, deaths = others[:9]
-    recipient_key, security = others[9:11]
+    recipient_key, security, traceparent = others[9:12]
     return Claimed(
         id=_uuid(row_id),
         owner=owner,
@@ -202,6 +204,7 @@ def as_claimed(row: Sequence[Any]) -> Claimed:
         deaths=deaths,
         recipient_key=recipient_key,
         security=bool(security),
+        traceparent=traceparent,
     )
 
 

@@ -37,6 +37,7 @@ IS_SENDING = text(f"state = '{State.SENDING}'")
 IS_SENDING_OR_COMMITTING = text(_in("state", IN_FLIGHT))
 WAS_MEANT_TO_GO_OUT = text("state <> 'cancelled'")
 HAS_NO_ACCOUNT = text("recipient IS NULL")
+IS_SETTLED = text("settled_at IS NOT NULL")
 WAS_RESENT = text("resent_from IS NOT NULL")
 
 messages = Table(
@@ -73,6 +74,7 @@ messages = Table(
     Column("client", LargeBinary(16)),  # keyed hash of who caused it, where a stranger can; see accounts/caps.py
     # 1: about the safety of an account. It goes out also to whoever wants no other mail; see suppression/.
     Column("security", Integer, nullable=False, server_default=text("0")),
+    Column("traceparent", Text),  # W3C Trace Context of the request that caused it, where that was traced
     CheckConstraint(_in("state", State), name="state"),
     CheckConstraint("if_unknown IN ('again', 'never_twice')", name="if_unknown"),
     CheckConstraint("priority BETWEEN 0 AND 1", name="priority"),
@@ -142,6 +144,15 @@ Index(
     sqlite_where=WAS_RESENT,
     postgresql_where=WAS_RESENT,
 )
+# What was settled lately, for the figures operators see: they are counted along it, and no row is read.
+Index(
+    "ix_messages_settled",
+    messages.c.settled_at,
+    messages.c.state,
+    messages.c.created_at,
+    sqlite_where=IS_SETTLED,
+    postgresql_where=IS_SETTLED,
+)
 Index(
     "ix_messages_no_account",
     messages.c.created_at,
@@ -185,6 +196,18 @@ bookmarks = Table(
     metadata,
     Column("name", Text, primary_key=True),
     Column("row", RowId, nullable=False),  # the last one that is done
+    sqlite_with_rowid=False,
+)
+
+# While its one row is there no message is claimed: an operator holds the whole queue. See queue_hold.py.
+queue_hold = Table(
+    "queue_hold",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("at", Instant, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("reason", Text),
+    CheckConstraint("id = 1", name="one_row"),
     sqlite_with_rowid=False,
 )
 

@@ -94,6 +94,12 @@ PROBLEMS = _table(
         N_("The address or the password is wrong, or the address is not verified yet: then look into its mailbox."),
     ),
     Problem(
+        "operator_sign_in_failed",
+        401,
+        N_("Signing in failed"),
+        N_("The name or the password is wrong. An owner gives a new password with `gatepost operator password`."),
+    ),
+    Problem(
         "feedback_not_proven",
         401,
         N_("This feedback does not prove where it comes from"),
@@ -137,6 +143,12 @@ PROBLEMS = _table(
         N_("The form was open for too long"),
         N_("Nothing was changed. Send it once more; cookies must be allowed for this site."),
     ),
+    Problem(
+        "role_too_low",
+        403,
+        N_("Your role does not allow this"),
+        N_("Nothing was done. Ask an operator with the role it needs, or an owner for that role."),
+    ),
     Problem("not_found", 404, N_("Not found"), N_("There is nothing at this address.")),
     Problem(
         "method_not_allowed", 405, N_("Method not allowed"), N_("The Allow header names the methods of this address.")
@@ -147,6 +159,13 @@ PROBLEMS = _table(
         N_("This address has an account"),
         N_("Sign in, or ask for a new verification message or a password reset."),
         errors=(FieldError("email", "taken", N_("An account with this address exists.")),),
+    ),
+    Problem(
+        "operator_name_taken",
+        409,
+        N_("There is an operator of this name"),
+        N_("Nothing was changed. Choose another name, or change the role of the one there is."),
+        errors=(FieldError("name", "taken", N_("There is an operator of this name already.")),),
     ),
     Problem(
         "idempotency_key_reused",
@@ -218,6 +237,7 @@ PROBLEMS = _table(
 
 NO_SUCH_MESSAGE = N_("There is no message with this id.")
 NO_SUCH_SUPPRESSION = N_("There is no suppression with this id.")
+NO_SUCH_OPERATOR = N_("There is no operator of this name.")
 NO_SUCH_SESSION = N_("You have no session with this id.")
 NO_SUCH_ACCOUNT = N_("There is no account with this id.")
 
@@ -276,6 +296,12 @@ def problem_of(error: Exception) -> Problem:
             return replace(PROBLEMS["not_found"], detail=NO_SUCH_SESSION)
         case errors.NoSuchAccount():
             return replace(PROBLEMS["not_found"], detail=NO_SUCH_ACCOUNT)
+        case errors.NoSuchOperator():
+            return replace(PROBLEMS["not_found"], detail=NO_SUCH_OPERATOR)
+        case errors.OperatorNameTaken():
+            return PROBLEMS["operator_name_taken"]
+        case errors.OperatorSignInFailed():
+            return PROBLEMS["operator_sign_in_failed"]
         case errors.NoSuchSuppression():
             return replace(PROBLEMS["not_found"], detail=NO_SUCH_SUPPRESSION)
         case errors.NotProven():

@@ -1,0 +1,22 @@
+"""/admin/servers: the submission servers, and what they said last."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends
+from starlette.requests import Request
+from starlette.responses import Response
+
+from gatepost.admin.access import only
+from gatepost.admin.house import House
+from gatepost.operators.role import Role
+from gatepost.operators.sessions import CurrentOperator
+
+
+def add_servers(router: APIRouter, house: House) -> None:
+    """Add the page."""
+
+    @router.api_route("/servers", methods=["GET", "HEAD"])
+    async def show_servers(
+        request: Request, current: Annotated[CurrentOperator, Depends(only(house, Role.SUPPORT))]
+    ) -> Response:
+        return house.kit.show(request, "servers", current=current)
