@@ -162,7 +162,7 @@ def test_who_was_erased_is_found_only_by_the_address(service: Service) -> None:
     service.write(lambda tx: hide(tx, hiding, "ada@example.com"))
     (shown,) = service.listed()
     assert (None, None) == (shown["address"], shown["detail"])
-    assert "ada" not in str(shown).lower()
+    assert "ada" not in str({**shown, "id": None}).lower()  # in an id these may stand as digits
     assert [shown] == service.listed(recipient=ADA)
     assert [] == service.listed(recipient="bob@example.com")
     again = service.add(detail="Ada again")
