@@ -8,6 +8,7 @@ from gatepost.accounts.idempotency import prune_idempotency_keys
 from gatepost.accounts.keys import Keys
 from gatepost.accounts.known_clients import prune_known_clients
 from gatepost.accounts.limits import prune_limits
+from gatepost.accounts.link_opens import prune_link_opens
 from gatepost.accounts.sessions import prune_sessions
 from gatepost.accounts.spent_tokens import prune_spent_tokens
 from gatepost.accounts.tokens import prune_tokens
@@ -60,6 +61,7 @@ def build_chores(settings: Settings, keys: Keys, hiding: Hiding) -> tuple[Chore,
         prune_suppressions,
         prune_soft_bounces,
         prune_unmatched,
+        partial(prune_link_opens, kept_days=messages_kept),
         *forgetting,
         partial(prune_messages, kept_days=messages_kept),
     )

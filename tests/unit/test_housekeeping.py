@@ -66,6 +66,7 @@ def test_every_setting_of_days_reaches_its_chore() -> None:
         "erase_unverified": 3,
         "prune_unproved_candidates": 3,
         "anonymise": 7,
+        "prune_link_opens": 31,
         "prune_messages": 31,
         "prune_address_changes": 31 * 24 * 3600,
     } == {name: keywords.get("kept_days", keywords.get("kept_s")) for name, keywords in given.items()}
