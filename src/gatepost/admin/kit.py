@@ -87,6 +87,7 @@ class AdminKit:
         """
         problem = None if error is None else problem_of(error)
         cookie = forms.cookie_of(request, self._context)
+        values.setdefault("done", request.query_params.get("done", ""))  # a word of house_parts.html, or nothing
         text = self.render(
             template,
             current=current,
