@@ -257,12 +257,16 @@ class AccountsErased(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class AccountActedOn(Event):
-    """An operator did something to an account; the same stands in the table `audit`."""
+    """An operator did something to an account; the same stands in the table `audit`.
+
+    `messages` are those that its owner is written because of it.
+    """
 
     actor: str
     action: str
     account_id: str
     request_id: str | None = None
+    messages: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -304,6 +308,7 @@ class MessageEvent(Event):
     account_id: str | None = None
     request_id: str | None = None
     traceparent: str | None = None
+    started_at: int | None = None
     phase: str | None = None
     outcome: str | None = None
     reply_code: int | None = None
@@ -493,11 +498,22 @@ class OperatorSignedIn(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class OperatorSignInRefused(Event):
-    """Somebody failed to sign in as an operator. `reason`: no_operator, wrong_password, disabled, too_many_guesses."""
+    """Somebody failed to sign in as an operator.
+
+    `reason`: no_operator, wrong_password, disabled, too_many_guesses, changed_meanwhile.
+    """
 
     request_id: str
     reason: str
     network: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class OperatorPasswordRefused(Event):
+    """What a signed-in operator typed as the current password is not it."""
+
+    request_id: str
+    operator: str
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -44,7 +44,7 @@ class To:
     account_id: uuid.UUID | None
     name: str | None
     locale: str
-    request_id: str
+    request_id: str | None
     where: str = ""
     client: bytes | None = None
 
@@ -53,7 +53,7 @@ def addressee(
     keys: Keys,
     account: AccountRow | None,
     address_key: str,
-    request_id: str,
+    request_id: str | None,
     *,
     with_name: bool = True,
     client: Client | None = None,

@@ -1,6 +1,7 @@
 """What an operator may do to an account: disable and enable it, end its sessions. Never choose a password."""
 
 import uuid
+from dataclasses import dataclass
 from enum import StrEnum
 
 from sqlalchemy import Connection, bindparam, delete, exists, select, update
@@ -22,6 +23,15 @@ class AccountAction(StrEnum):
     DISABLE = "disable"
     ENABLE = "enable"
     END_SESSIONS = "end_sessions"
+
+
+@dataclass(frozen=True)
+class WrittenTo:
+    """An account whose owner an operator had written to: which message it is, and why it does not go out, or None."""
+
+    account: AccountRow
+    message: uuid.UUID
+    withheld: str | None
 
 
 _FIND = select(*COLUMNS).where(accounts.c.address_key == bindparam("of_key"))
@@ -60,20 +70,7 @@ async def act_on_account(
         if before is None:
             raise NoSuchAccount(f"there is no account with the id {account_id}")
         after, ended = _do(tx, action, before, session_id, now_ms)
-        record(
-            tx,
-            account_id,
-            Deed(
-                at=now_ms,
-                actor=by.actor,
-                action=str(action),
-                result=None,
-                state_before=_state(before),
-                state_after=_state(after),
-                reason=by.reason,
-                request_id=by.request_id,
-            ),
-        )
+        write_down(tx, str(action), before, after, by, now_ms)
         return after, ended
 
     account, ended = await gate.database.write(work)
@@ -82,6 +79,53 @@ async def act_on_account(
     if ended:
         gate.events.emit(SignedOut(request_id=by.request_id, account_id=of, reason="operator", count=ended))
     return account
+
+
+def write_down(
+    tx: Connection,
+    action: str,
+    before: AccountRow,
+    after: AccountRow,
+    by: Signature,
+    now_ms: int,
+    *,
+    result: uuid.UUID | None = None,
+) -> None:
+    """Write into the audit log what was done to an account, in the transaction of the deed.
+
+    No address stands there, not even masked: the log is never erased, and the account is.
+
+    Args:
+        tx: the transaction.
+        action: what was done.
+        before: the account as it was.
+        after: the account as it is.
+        by: who did it, and why.
+        now_ms: wall time in milliseconds.
+        result: the message that came of it.
+    """
+    deed = Deed(
+        at=now_ms,
+        actor=by.actor,
+        action=action,
+        result=result,
+        state_before=_state(before),
+        state_after=_state(after),
+        reason=by.reason,
+        request_id=by.request_id,
+    )
+    record(tx, after.id, deed)
+
+
+def acted_on(action: str, written: WrittenTo, by: Signature) -> AccountActedOn:
+    """Make the event of what was done to an account whose owner is written to."""
+    return AccountActedOn(
+        actor=by.actor,
+        action=action,
+        account_id=str(written.account.id),
+        request_id=by.request_id,
+        messages=(str(written.message),) if written.withheld is None else (),
+    )
 
 
 async def find_account(gate: Gate, email: str) -> AccountRow | None:

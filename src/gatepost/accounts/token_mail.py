@@ -27,7 +27,7 @@ def promise(
     address_key: str,
     skip: str | None,
     now_ms: int,
-    request_id: str,
+    request_id: str | None,
     client: Client | None = None,
 ) -> Enqueued:
     """Write one token and one message. Whether it may go out is asked before; see caps.py.
@@ -40,7 +40,7 @@ def promise(
         address_key: the address asked for.
         skip: why nothing goes out; the token is void then and the message cancelled.
         now_ms: wall time in milliseconds.
-        request_id: the request that asked for it.
+        request_id: the request that asked for it, where there was one.
         client: who asked; the message says from where, roughly.
     """
     token_id = tokens.issue(

@@ -8,15 +8,17 @@ from typing import Protocol
 
 from gatepost.accounts.account import Account, AccountRow
 from gatepost.accounts.address_change import confirm_address, request_address_change, undo_address_change
+from gatepost.accounts.address_correction import correct_address
 from gatepost.accounts.client import Client
 from gatepost.accounts.deletion import delete_account
 from gatepost.accounts.gate import Gate
-from gatepost.accounts.operators import AccountAction, act_on_account, find_account, sessions_of
+from gatepost.accounts.operators import AccountAction, WrittenTo, act_on_account, find_account, sessions_of
 from gatepost.accounts.other_sessions import end_other_sessions
 from gatepost.accounts.password_change import change_password
 from gatepost.accounts.password_reset import request_reset, reset_password
 from gatepost.accounts.profile import change_profile
 from gatepost.accounts.registration import register
+from gatepost.accounts.reset_by_operator import start_reset
 from gatepost.accounts.sessions import Current, Session, end_session, find_session, list_sessions, sign_out
 from gatepost.accounts.sign_in import SignedIn, sign_in
 from gatepost.accounts.verification import ChoosePassword, request_verification, verify
@@ -175,6 +177,18 @@ class SessionsOf(Protocol):
     async def __call__(self, account_id: uuid.UUID) -> list[Session]: ...
 
 
+class CorrectAddress(Protocol):
+    """Raises NoSuchAccount, InvalidInput, ActionRefused or TryLater."""
+
+    async def __call__(self, account_id: uuid.UUID, email: str, by: Signature) -> WrittenTo: ...
+
+
+class StartReset(Protocol):
+    """Raises NoSuchAccount, ActionRefused or TryLater."""
+
+    async def __call__(self, account_id: uuid.UUID, by: Signature) -> WrittenTo: ...
+
+
 @dataclass(frozen=True, kw_only=True)
 class AccountFlows:
     """The flows bound to one gate, so that routes and pages need to know neither the gate nor each other."""
@@ -199,6 +213,8 @@ class AccountFlows:
     act_on_account: ActOnAccount
     find_account: FindAccount
     sessions_of: SessionsOf
+    correct_address: CorrectAddress
+    start_reset: StartReset
 
     @classmethod
     def of(cls, gate: Gate) -> "AccountFlows":
@@ -224,4 +240,6 @@ class AccountFlows:
             act_on_account=partial(act_on_account, gate),
             find_account=partial(find_account, gate),
             sessions_of=partial(sessions_of, gate),
+            correct_address=partial(correct_address, gate),
+            start_reset=partial(start_reset, gate),
         )

@@ -168,6 +168,12 @@ PROBLEMS = _table(
         errors=(FieldError("name", "taken", N_("There is an operator of this name already.")),),
     ),
     Problem(
+        "last_owner",
+        409,
+        N_("This is the last owner"),
+        N_("Nothing was changed: no owner who may sign in would be left. Make somebody else an owner first."),
+    ),
+    Problem(
         "idempotency_key_reused",
         409,
         N_("This Idempotency-Key belongs to another request"),
@@ -182,8 +188,8 @@ PROBLEMS = _table(
     Problem(
         "action_refused",
         409,
-        N_("This cannot be done to the message"),
-        N_("Nothing was changed: it does not fit what became of the message."),
+        N_("This cannot be done now"),
+        N_("Nothing was changed: it does not fit how things stand by now."),
     ),
     Problem("body_too_large", 413, N_("The body is too large"), N_("At most 65,536 bytes are read.")),
     Problem(
@@ -300,6 +306,8 @@ def problem_of(error: Exception) -> Problem:
             return replace(PROBLEMS["not_found"], detail=NO_SUCH_OPERATOR)
         case errors.OperatorNameTaken():
             return PROBLEMS["operator_name_taken"]
+        case errors.LastOwner():
+            return PROBLEMS["last_owner"]
         case errors.OperatorSignInFailed():
             return PROBLEMS["operator_sign_in_failed"]
         case errors.NoSuchSuppression():
