@@ -9,6 +9,7 @@ from gatepost.orders.desk import Order, OrderDesk, Values
 from gatepost.orders.feedback import feedback
 from gatepost.orders.message import message
 from gatepost.orders.person import erase
+from gatepost.orders.queue import queue
 from gatepost.orders.suppression import lift, suppress
 
 ORDERS: dict[str, Order] = {
@@ -17,6 +18,7 @@ ORDERS: dict[str, Order] = {
     "suppress": suppress,
     "lift": lift,
     "erase": erase,
+    "queue": queue,
 }
 
 

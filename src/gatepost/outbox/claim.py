@@ -14,6 +14,7 @@ from gatepost.database.batch import in_batch
 from gatepost.database.prepared import Prepared
 from gatepost.mail.draft import IfUnknown, Priority
 from gatepost.outbox.lifecycle import State
+from gatepost.outbox.queue_hold import NOT_HELD
 from gatepost.outbox.tables import IS_UNKNOWN_AND_DUE_LATER, IS_WAITING_ALONE, IS_WAITING_TOGETHER, messages
 from gatepost.outbox.workers import IS_ALIVE
 
@@ -88,6 +89,7 @@ _DUE = (
         IS_WAITING_TOGETHER,
         messages.c.priority == bindparam("of_priority"),
         messages.c.due_at <= bindparam("now_ms"),
+        NOT_HELD,
     )
     .order_by(messages.c.due_at)
     .limit(bindparam("at_most"))
@@ -95,7 +97,7 @@ _DUE = (
 # One that may be what kills the process.
 _DUE_ALONE = (
     select(messages.c.id)
-    .where(IS_WAITING_ALONE, messages.c.due_at <= bindparam("now_ms"))
+    .where(IS_WAITING_ALONE, messages.c.due_at <= bindparam("now_ms"), NOT_HELD)
     .order_by(messages.c.due_at)
     .limit(1)
 )
@@ -142,7 +144,8 @@ def allow_copies(tx: Connection, now_ms: int) -> None:
 def claim(tx: Connection, *, owner: str, limit: int, now_ms: int, while_alive: bool = False) -> list[Claimed]:
     """Move up to `limit` due messages to `sending` and return them, the most urgent and oldest first.
 
-    Of several workers that claim at once each gets other messages; none waits for another.
+    Of several workers that claim at once each gets other messages; none waits for another. While the queue is held
+    there is nothing to be claimed.
 
     Args:
         tx: the transaction.

@@ -13,6 +13,7 @@ from gatepost.database.batch import among
 from gatepost.database.prepared import Prepared
 from gatepost.mail.draft import Priority
 from gatepost.outbox.claim import Claimed, as_claimed, claim_of
+from gatepost.outbox.queue_hold import is_held
 from gatepost.outbox.tables import IS_WAITING_TOGETHER, messages
 from gatepost.outbox.workers import IS_ALIVE
 
@@ -94,6 +95,8 @@ def claim_passing(
 
     A less urgent message is claimed only after everything more urgent was walked past.
     """
+    if is_held(tx):  # nothing is walked past: the walk would not come back to it when the queue is released
+        return Passed([], passing.since, ended=True)
     statement = _CLAIMS[passing.only, while_alive]
     claimed: list[Claimed] = []
     since = dict(passing.since)
