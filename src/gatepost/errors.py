@@ -25,6 +25,7 @@ GatepostError
 ├── NoSuchSuppression       there is no suppression with this id (HTTP 404)
 ├── NoSuchOperator          there is no operator of this name (HTTP 404)
 ├── OperatorNameTaken       there is an operator of this name already (HTTP 409)
+├── LastOwner               no owner who may sign in would be left (HTTP 409)
 ├── OperatorSignInFailed    wrong name or password, or disabled: one error for all (HTTP 401)
 ├── FeedbackError           what came back is not taken
 │   ├── NotProven           it does not prove where it comes from (HTTP 401)
@@ -199,6 +200,10 @@ class NoSuchOperator(GatepostError):
 
 class OperatorNameTaken(GatepostError):
     """There is an operator of this name already."""
+
+
+class LastOwner(GatepostError):
+    """Nobody would be left who says who the operators are; nothing was written."""
 
 
 class OperatorSignInFailed(GatepostError):

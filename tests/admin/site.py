@@ -11,8 +11,9 @@ from fastapi.testclient import TestClient
 
 from gatepost.app import Gatepost, create_app
 from gatepost.audit.trail import Signature
+from gatepost.clock import Clock
 from gatepost.events import Event
-from gatepost.operators.people import add_operator
+from gatepost.operators.crew import Crew
 from gatepost.operators.role import Role
 from gatepost.settings import Settings
 from tests.support.issued_secrets import ISSUED
@@ -36,7 +37,8 @@ class Site:
         async def add() -> None:
             ISSUED.note("password", PASSWORD)
             hashed = await self.gatepost.gate.passwords.hash(PASSWORD)
-            await add_operator(self.gatepost.gate, name=name, role=role, password_hash=hashed, by=BY)
+            crew = Crew(self.gatepost.write, self.gatepost.clock, self.gatepost.events)
+            await crew.add(name, role, hashed, BY)
 
         self.call(add)
 
@@ -80,10 +82,10 @@ class Browser:
 
 
 @contextmanager
-def site(folder: Path, **settings: Any) -> Iterator[Site]:
-    """Run a service of a folder."""
+def site(folder: Path, *, clock: Clock | None = None, **settings: Any) -> Iterator[Site]:
+    """Run a service of a folder, by the machine's clock unless told."""
     wanted = {"database_url": f"sqlite:///{folder / 'gatepost.db'}", "rate_limits": False, **settings}
-    gatepost = Gatepost(Settings(**wanted))
+    gatepost = Gatepost(Settings(**wanted), clock=clock)
     made = Site(gatepost, TestClient(create_app(gatepost), base_url="http://127.0.0.1:8000", follow_redirects=False))
     gatepost.events.subscribe(made.happened.append)
     with made.browser:

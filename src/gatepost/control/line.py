@@ -9,9 +9,12 @@ from gatepost.errors import (
     DatabaseUnavailable,
     GatepostError,
     InvalidInput,
+    LastOwner,
     MessageInFlight,
     NoSuchMessage,
+    NoSuchOperator,
     NoSuchSuppression,
+    OperatorNameTaken,
     TryLater,
 )
 
@@ -64,6 +67,9 @@ class Wish:
 _REFUSALS: dict[str, type[GatepostError]] = {
     "no_such_message": NoSuchMessage,
     "no_such_suppression": NoSuchSuppression,
+    "no_such_operator": NoSuchOperator,
+    "operator_name_taken": OperatorNameTaken,
+    "last_owner": LastOwner,
     "message_in_flight": MessageInFlight,
     "action_refused": ActionRefused,
     "try_later": TryLater,
@@ -94,7 +100,9 @@ def read_answer(line: bytes) -> dict[str, Any]:
     """Read what the service answered: what the order gave back.
 
     Raises:
-        NoSuchMessage: there is none with this id; NoSuchSuppression alike.
+        NoSuchMessage: there is none with this id; NoSuchSuppression and NoSuchOperator alike.
+        OperatorNameTaken: there is one of this name.
+        LastOwner: no owner would be left.
         MessageInFlight: a worker has it at this moment.
         ActionRefused: it does not fit what became of the message.
         DatabaseUnavailable: the service cannot write now, or nobody knows whether it did.

@@ -56,6 +56,7 @@ LEVELS: Final[Mapping[type[events.Event], str]] = {
     events.QueueHeld: WARNING,
     events.QueueReleased: WARNING,
     events.OperatorSignInRefused: WARNING,
+    events.OperatorPasswordRefused: WARNING,
     events.OperatorChanged: WARNING,
     events.MessagesAnonymised: DEBUG,
     events.MessagesPruned: DEBUG,
