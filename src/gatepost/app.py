@@ -13,6 +13,7 @@ from fastapi import APIRouter, FastAPI
 
 from gatepost.accounts.challenge import Challenge
 from gatepost.accounts.gate import Gate
+from gatepost.accounts.link_opens import LinkOpens
 from gatepost.accounts.password_policy import PasswordPolicy
 from gatepost.admin.house import House
 from gatepost.admin.kit import AdminKit
@@ -35,6 +36,7 @@ from gatepost.housekeeping import build_chores
 from gatepost.life import Life
 from gatepost.mail.address import parse_address
 from gatepost.observe.metrics import Metrics
+from gatepost.observe.tracing import Spans
 from gatepost.orders.all import orders_of
 from gatepost.orders.desk import OrderDesk
 from gatepost.outbox.depths import depths
@@ -60,6 +62,7 @@ from gatepost.seam import Mail
 from gatepost.settings import Settings
 from gatepost.signals import also_on_stop_signals
 from gatepost.suppression.by_hand import ByHand
+from gatepost.tracing import current_traceparent
 from gatepost.transport.folder import FolderTransport, Mailbox
 from gatepost.transport.switch import Switch
 from gatepost.transport.transport import Transport
@@ -133,10 +136,11 @@ class Gatepost:
         self.events = events or host_events()
         self._metrics = Metrics()
         self.events.subscribe(self._metrics.on_event)
+        self.events.subscribe(Spans().on_event)
         self._keys = build_keys(settings)
         self._hiding = build_hiding(settings)
         self._unsubscribe_links = build_unsubscribe_links(settings, self._keys, self._hiding)
-        self._database = OpenedLater(settings.database_url)
+        self._database = OpenedLater(settings.database_url, current_traceparent)
         self._templates = build_templates(settings, templates)
         self._brand = brand_of(settings)
         own_folder = pages or settings.pages
@@ -305,6 +309,7 @@ class Gatepost:
             unsubscribe=Unsubscribing(
                 self._database.write, self.clock, self.events, self._hiding, self._unsubscribe_links
             ),
+            note_open=LinkOpens(self.gate).note,
             recipient_keys=self._recipient_keys,
             mail_delayed=Delay(self._database, self.clock, self._usable).is_there,
             templates=self._templates,

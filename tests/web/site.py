@@ -112,6 +112,7 @@ class Site:
             "take_feedback": Flow([]),
             "suppressions": parts.get("suppressions") or Flow(),
             "unsubscribe": parts.get("unsubscribe") or Flow(),
+            "note_open": Flow(),
             "recipient_keys": lambda key: [key],
             "mail_delayed": self._mail_delayed,
             "templates": _TEMPLATES,

@@ -12,6 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from gatepost.accounts.sessions import Current, Session
+from gatepost.accounts.tokens import Purpose
 from gatepost.clock import iso, minute
 from gatepost.errors import BadToken, NoSuchSession, NotSignedIn
 from gatepost.web.agent import browser_name
@@ -20,6 +21,7 @@ from gatepost.web.client import CallingClient
 from gatepost.web.context import WebContext
 from gatepost.web.flows import RedeemAddress
 from gatepost.web.next_page import DEFAULT_PAGE, safe_next
+from gatepost.web.opened import note_opened
 from gatepost.web.page_kit import SHOWN, PageKit
 from gatepost.web.route import route_class_for
 from gatepost.web.security import RequestId
@@ -31,6 +33,7 @@ _Next = Annotated[str, Query(alias="next")]
 # What the account page may say was done: the way back to it after a form names one of these in its address.
 _DONE = ("profile", "session", "sessions")
 _PHONES = ("iPhone", "iPad", "Android")
+_LINKED = {"confirm_address": Purpose.ADDRESS_CHANGE, "undo_address": Purpose.ADDRESS_UNDO}
 
 
 def account_pages_router(context: WebContext) -> APIRouter:
@@ -131,7 +134,8 @@ def _add_address_link(
     router: APIRouter, context: WebContext, kit: PageKit, path: str, page: str, redeem: RedeemAddress
 ) -> None:
     @router.api_route(path, methods=_SHOW)
-    async def show_link(request: Request, token: str = "") -> Response:
+    async def show_link(request: Request, background: BackgroundTasks, token: str = "") -> Response:
+        note_opened(context, request, background, _LINKED[page], token)
         return kit.show(request, page if token else "open_the_link", token=token)
 
     @router.post(path)

@@ -5,6 +5,8 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
 
+from gatepost.accounts.link_opens import Opener
+from gatepost.accounts.tokens import Purpose
 from gatepost.audit.trail import Signature
 from gatepost.clock import Clock
 from gatepost.database.connection import Work
@@ -60,6 +62,12 @@ class Unsubscribe(Protocol):
     async def __call__(self, token: str, *, request_id: str) -> None: ...
 
 
+class NoteOpen(Protocol):
+    """Notes that a mailed link was opened, or lets it go; never raises TryLater. See `accounts.link_opens`."""
+
+    async def __call__(self, purpose: Purpose, token: str, opener: Opener, *, request_id: str) -> None: ...
+
+
 @dataclass(frozen=True, kw_only=True)
 class WebContext:
     """One Gatepost as the web sees it. The callables may refuse with NotStarted while the lifespan does not run.
@@ -76,6 +84,7 @@ class WebContext:
         take_feedback: takes what came of it.
         suppressions: adds, lifts and finds suppressions.
         unsubscribe: suppresses the recipient of the message whose link was used.
+        note_open: notes that a mailed link was opened; runs after the answer, as a background task.
         recipient_keys: every key under which messages to an address, as typed, may stand in the outbox.
         mail_delayed: whether mail waits for everybody at this moment, because no server takes it or the oldest message
             has waited for too long. It says nothing of one address, costs the same whoever asks, and never raises.
@@ -103,6 +112,7 @@ class WebContext:
     take_feedback: TakeFeedback
     suppressions: ByHand
     unsubscribe: Unsubscribe
+    note_open: NoteOpen
     recipient_keys: Callable[[str], Sequence[str]]
     mail_delayed: Callable[[], Awaitable[bool]]
     templates: Templates

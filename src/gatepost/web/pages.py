@@ -1,18 +1,21 @@
 """Pages for people: sign up, verify, reset. The same flows as the JSON routes, and the same rules.
 
-Opening a page changes nothing, ever; its button does. What was typed is kept when something is wrong, passwords never.
+Opening a page changes no account and no token, ever; its button does. What was typed is kept when something is wrong,
+passwords never.
 """
 
 from fastapi import APIRouter, BackgroundTasks
 from starlette.requests import Request
 from starlette.responses import Response
 
+from gatepost.accounts.tokens import Purpose
 from gatepost.accounts.verification import ChoosePassword
 from gatepost.errors import BadToken
 from gatepost.web.client import CallingClient
 from gatepost.web.context import WebContext
 from gatepost.web.inbox import Inbox, delay_router
 from gatepost.web.languages import locale_of
+from gatepost.web.opened import note_opened
 from gatepost.web.page_kit import SHOWN, PageKit
 from gatepost.web.route import route_class_for
 from gatepost.web.security import RequestId
@@ -68,7 +71,8 @@ def _add_registration(router: APIRouter, context: WebContext, kit: PageKit) -> N
 
 def _add_verification(router: APIRouter, context: WebContext, kit: PageKit) -> None:
     @router.api_route("/verify", methods=_SHOW)
-    async def show_verify(request: Request, token: str = "") -> Response:
+    async def show_verify(request: Request, background: BackgroundTasks, token: str = "") -> Response:
+        note_opened(context, request, background, Purpose.VERIFICATION, token)
         return kit.show(request, "verify" if token else "ask_for_verification", token=token)
 
     @router.post("/verify")
@@ -117,7 +121,8 @@ def _add_verification_request(router: APIRouter, context: WebContext, kit: PageK
 
 def _add_reset(router: APIRouter, context: WebContext, kit: PageKit) -> None:
     @router.api_route("/reset", methods=_SHOW)
-    async def show_reset(request: Request, token: str = "") -> Response:
+    async def show_reset(request: Request, background: BackgroundTasks, token: str = "") -> Response:
+        note_opened(context, request, background, Purpose.PASSWORD_RESET, token)
         return kit.show(request, "reset" if token else "ask_for_reset", token=token)
 
     @router.post("/reset")
