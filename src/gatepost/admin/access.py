@@ -8,9 +8,11 @@ from starlette.responses import Response
 from gatepost.admin.house import House
 from gatepost.audit.trail import Signature, clean_reason
 from gatepost.errors import N_, FieldError, InvalidInput, NotSignedIn
+from gatepost.operators import known_browser
 from gatepost.operators.people import anybody_operates
 from gatepost.operators.role import Role
 from gatepost.operators.sessions import CurrentOperator, find_operator
+from gatepost.operators.sign_in import SignedInOperator
 from gatepost.web.context import WebContext
 from gatepost.web.problems import refused
 from gatepost.web.security import check_cookie_origin, request_id_of
@@ -23,17 +25,10 @@ def cookie_name(context: WebContext) -> str:
     return "__Host-gatepost-operator" if context.is_https else "gatepost-operator"
 
 
-def set_cookie(response: Response, token: str, house: House) -> None:
-    """Give the browser the session. Strict: nobody comes here from a mail, and a link elsewhere must not act here."""
-    response.set_cookie(
-        cookie_name(house.web),
-        token,
-        max_age=int(house.gate.session_lifetime_s),
-        path="/",
-        secure=house.web.is_https,
-        httponly=True,
-        samesite="strict",
-    )
+def set_cookies(response: Response, signed_in: SignedInOperator, house: House) -> None:
+    """Give the browser the session, and the mark by which it is known when the session is over."""
+    _set_cookie(response, cookie_name(house.web), signed_in.token, house.gate.session_lifetime_s, house)
+    _set_cookie(response, _browser_cookie_name(house.web), signed_in.browser, known_browser.KEPT_S, house)
 
 
 def clear_cookie(response: Response, house: House) -> None:
@@ -46,6 +41,11 @@ def clear_cookie(response: Response, house: House) -> None:
 def brought(request: Request, house: House) -> str | None:
     """The session's token in the browser's cookie."""
     return request.cookies.get(cookie_name(house.web))
+
+
+def brought_mark(request: Request, house: House) -> str | None:
+    """The mark of a browser in which an operator signed in before."""
+    return request.cookies.get(_browser_cookie_name(house.web))
 
 
 def open_once_somebody_operates(house: House) -> Callable[[], Awaitable[None]]:
@@ -91,3 +91,20 @@ def signature(request: Request, current: CurrentOperator, fields: Mapping[str, s
     if reason is None:
         raise InvalidInput([FieldError("reason", "required", N_("Say why: it is kept beside what was done."))])
     return Signature(actor=current.operator.actor, reason=reason, request_id=request_id_of(request))
+
+
+def _browser_cookie_name(context: WebContext) -> str:
+    return f"{cookie_name(context)}-browser"
+
+
+def _set_cookie(response: Response, name: str, value: str, max_age_s: float, house: House) -> None:
+    # Strict: nobody comes here from a mail, and a link elsewhere must not act here.
+    response.set_cookie(
+        name,
+        value,
+        max_age=int(max_age_s),
+        path="/",
+        secure=house.web.is_https,
+        httponly=True,
+        samesite="strict",
+    )

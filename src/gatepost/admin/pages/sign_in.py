@@ -4,7 +4,7 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from gatepost.admin.access import brought, clear_cookie, set_cookie
+from gatepost.admin.access import brought, brought_mark, clear_cookie, set_cookies
 from gatepost.admin.house import House
 from gatepost.admin.kit import PAGE
 from gatepost.errors import OperatorSignInFailed, RateLimited, TryLater
@@ -33,6 +33,7 @@ def add_sign_in(router: APIRouter, house: House) -> None:
                 password=fields.get("password", ""),
                 request_id=request_id,
                 client=client,
+                browser=brought_mark(request, house),
             )
         except (OperatorSignInFailed, RateLimited, TryLater) as error:
             return house.kit.show(
@@ -40,7 +41,7 @@ def add_sign_in(router: APIRouter, house: House) -> None:
             )
         await sign_out_operator(house.gate, brought(request, house))
         response = house.kit.lead(wanted)
-        set_cookie(response, found.token, house)
+        set_cookies(response, found, house)
         return response
 
     @router.post("/logout")
