@@ -50,6 +50,8 @@ OPERATOR: frozenset[Endpoint] = frozenset(
         ("POST", "/accounts/{id}/disable"),
         ("POST", "/accounts/{id}/enable"),
         ("POST", "/accounts/{id}/sessions/end"),
+        ("POST", "/accounts/{id}/correct-address"),
+        ("POST", "/accounts/{id}/start-reset"),
     }
 )
 # Mail providers: each proves by what it posts that it is the one. Without a key set, nobody.

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel, ConfigDict, Field
 
 from gatepost.accounts.account import AccountRow
-from gatepost.accounts.operators import AccountAction
+from gatepost.accounts.operators import AccountAction, WrittenTo
 from gatepost.accounts.sessions import Session
 from gatepost.audit.trail import Signature, clean_reason
 from gatepost.clock import iso
@@ -89,6 +89,18 @@ class OperatorsSessionsBody(BaseModel):
     sessions: list[OperatorsSessionBody]
 
 
+class WrittenToBody(BaseModel):
+    """The account as it is now, the message its owner is sent, and why that does not go out; null: it does."""
+
+    account: OperatorsAccountBody
+    message: uuid.UUID
+    withheld: str | None
+
+    @classmethod
+    def of(cls, written: WrittenTo) -> "WrittenToBody":
+        return cls(account=OperatorsAccountBody.of(written.account), message=written.message, withheld=written.withheld)
+
+
 class WhyBody(BaseModel):
     """Why; kept beside what was done. May be left out, and so may the whole body."""
 
@@ -101,6 +113,12 @@ class WhichBody(WhyBody):
     """Why, and which session; all of them where none is named."""
 
     session: uuid.UUID | None = None
+
+
+class CorrectionBody(WhyBody):
+    """Why, and the right address."""
+
+    email: Annotated[Text, Field(max_length=320, examples=["ada@example.com"])]
 
 
 _NO_WHY, _ALL = WhyBody(reason=None), WhichBody(reason=None)
@@ -122,6 +140,7 @@ def account_operators_router(context: WebContext) -> APIRouter:
     _add_questions(router, context)
     for action in _SUMMARIES:
         _add_action(router, context, action)
+    _add_letters(router, context)
 
     @router.post(
         "/{id}/sessions/end",
@@ -169,6 +188,36 @@ def _add_action(router: APIRouter, context: WebContext, action: AccountAction) -
         by = Signature(actor=ACTOR, reason=clean_reason(why.reason), request_id=request_id)
         acted = await context.flows.act_on_account(action, id, by)
         return OneAccount(account=OperatorsAccountBody.of(acted))
+
+
+def _add_letters(router: APIRouter, context: WebContext) -> None:
+    problems = documented(*_PROBLEMS, "action_refused", "try_later")
+
+    @router.post(
+        "/{id}/correct-address",
+        status_code=202,
+        responses=problems,
+        summary="Correct the address of an account that nobody verified",
+    )
+    async def post_correct_address(id: uuid.UUID, request_id: RequestId, wanted: CorrectionBody) -> WrittenToBody:
+        """The new address gets a verification message; links that were mailed to the old one are void."""
+        by = Signature(actor=ACTOR, reason=clean_reason(wanted.reason), request_id=request_id)
+        written = await context.flows.correct_address(id, wanted.email, by)
+        await context.ring()
+        return WrittenToBody.of(written)
+
+    @router.post(
+        "/{id}/start-reset",
+        status_code=202,
+        responses=problems,
+        summary="Have its owner sent a message to reset the password",
+    )
+    async def post_start_reset(id: uuid.UUID, request_id: RequestId, why: WhyBody = _NO_WHY) -> WrittenToBody:
+        """As if the owner had asked for it; nobody else learns the link."""
+        by = Signature(actor=ACTOR, reason=clean_reason(why.reason), request_id=request_id)
+        written = await context.flows.start_reset(id, by)
+        await context.ring()
+        return WrittenToBody.of(written)
 
 
 def _iso(instant_ms: int | None) -> str | None:

@@ -56,8 +56,8 @@ def _until(holds: Callable[[], object]) -> None:
         assert time.monotonic() < give_up_at
 
 
-def _account(client: TestClient) -> Any:
-    return client.get(f"/accounts?email={ADDRESS}", headers=ADMIN).json()["account"]
+def _account(client: TestClient, of: str = ADDRESS) -> Any:
+    return client.get(f"/accounts?email={of}", headers=ADMIN).json()["account"]
 
 
 @pytest.fixture
@@ -114,3 +114,30 @@ def test_s49_a_deleted_account_is_401_at_once_and_erased_when_it_is_time(
     _until(lambda: _account(client) is None)
     messages = client.get(f"/mail/messages?recipient={ADDRESS}", headers=ADMIN).json()["messages"]
     assert [] == messages
+
+
+def _act(client: TestClient, action: str, of: str = ADDRESS, **body: str) -> Any:
+    return client.post(f"/accounts/{_account(client, of)['id']}/{action}", json=body, headers=ADMIN)
+
+
+def test_a_mistyped_address_is_corrected_and_written_to(client: TestClient, transport: MemoryTransport) -> None:
+    """The right address gets the mail at once; once it is verified nobody corrects it."""
+    body = {"email": "ada@exmaple.com", "password": PASSWORD}
+    assert 202 == client.post("/auth/register", json=body).status_code
+    answer = _act(client, "correct-address", "ada@exmaple.com", email=ADDRESS, reason="told on the phone")
+    assert 202 == answer.status_code, answer.text
+    assert (ADDRESS, None) == (answer.json()["account"]["email"], answer.json()["withheld"])
+    shown = f"/mail/messages/{answer.json()['message']}"
+    _until(lambda: client.get(shown, headers=ADMIN).json()["message"]["state"] == "accepted")
+    assert any(ADDRESS == one.recipient for one in transport.messages)
+    assert 422 == _act(client, "correct-address", email=ADDRESS).status_code
+
+
+def test_s107_a_reset_is_started_for_its_owner(client: TestClient, signed_in: dict[str, str]) -> None:
+    """The answer holds no link, and who is signed in stays so: nothing has changed until the owner follows it."""
+    answer = _act(client, "start-reset", reason="cannot get in")
+    assert 202 == answer.status_code, answer.text
+    assert {"account", "message", "withheld"} == answer.json().keys()
+    assert 200 == client.get("/auth/me", headers=signed_in).status_code
+    refused = _act(client, "correct-address", email="somebody@example.org")
+    assert (409, "action_refused") == (refused.status_code, refused.json()["code"])
