@@ -12,6 +12,7 @@ from gatepost.cli import messages, operating, send_test, serving, text, working
 from gatepost.cli.feedback import feedback_cli
 from gatepost.cli.leaving import FAILED, REFUSED, failing
 from gatepost.cli.person import erase_person, export_person
+from gatepost.cli.queue import queue_cli
 from gatepost.cli.suppressions import suppressions_cli
 from gatepost.database.opening import open_database
 from gatepost.database.schema import current_revision
@@ -37,6 +38,7 @@ messages_cli = typer.Typer(
 cli.add_typer(messages_cli, name="messages")
 cli.add_typer(suppressions_cli, name="suppressions")
 cli.add_typer(feedback_cli, name="feedback")
+cli.add_typer(queue_cli, name="queue")
 
 MessageId = Annotated[uuid.UUID, typer.Argument(help="The message's id, as `messages list` prints it.")]
 Reason = Annotated[str | None, typer.Option(help="Why; kept with what was done, at most 500 characters.")]

@@ -1,6 +1,7 @@
 """Writes what people read: plain columns, and nothing that could steer a terminal."""
 
 import contextlib
+import json
 import sys
 from collections.abc import Iterable, Sequence
 
@@ -31,6 +32,22 @@ def pairs(rows: Iterable[tuple[str, object]]) -> None:
         if value is not None:
             table.add_row(Text(name, style="bold"), Text(printable(value), overflow="fold"))
     _print(table)
+
+
+def as_json(value: object) -> None:
+    """Print a value of plain parts as JSON."""
+    print(json.dumps(value, indent=2))
+
+
+def duration(seconds: float) -> str:
+    """Write how long something took or lasts in its two largest units: 45 s, 3 min 5 s, 2 d 4 h."""
+    left = round(seconds)
+    parts = []
+    for unit, size in (("d", 86_400), ("h", 3_600), ("min", 60), ("s", 1)):
+        count, left = divmod(left, size)
+        if count:
+            parts.append(f"{count} {unit}")
+    return " ".join(parts[:2]) or "0 s"
 
 
 def announce(*lines: str) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import socket
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,17 @@ ANSWER_TIMEOUT_S = LINE_TIMEOUT_S + ORDER_TIMEOUT_S + 5
 
 class NobodyListens(GatepostError):
     """There is no socket, or its process is dead."""
+
+
+def somebody_listens(database: Path) -> bool:
+    """Whether a process listens beside this file (a resolved path); nothing is asked."""
+    with socket.socket(socket.AF_UNIX) as probe:
+        try:
+            with address_of(socket_path(database)) as address:
+                probe.connect(address)
+        except (OSError, TooLong):
+            return False
+    return True
 
 
 async def ask(database: Path, wish: Wish, *, look: str) -> dict[str, Any]:
