@@ -217,9 +217,19 @@ def explain(outcome: str, phase: str | None, reply_code: int | None, enhanced_st
         reply_code: as stored, None when no reply came.
         enhanced_status: as stored, None when the server gave none.
     """
+    row = row_of(outcome, phase, reply_code, enhanced_status)
+    return row.sentence if row else _OF_OUR_OWN.get(outcome, _NEVER_HEARD_OF)
+
+
+@lru_cache(MAX_REMEMBERED)
+def row_of(outcome: str, phase: str | None, reply_code: int | None, enhanced_status: str | None) -> Row | None:
+    """Return the row by which a stored attempt was judged; None when it was no server that decided.
+
+    The arguments are those of `explain`.
+    """
     saids = WITHOUT_REPLY if reply_code is None else (str(reply_code),)
     if phase in EVERYWHERE:
         for row in TABLE:
             if row.outcome == outcome and any(row.fits(Phase(phase), said, enhanced_status) for said in saids):
-                return row.sentence
-    return _OF_OUR_OWN.get(outcome, _NEVER_HEARD_OF)
+                return row
+    return None
