@@ -23,6 +23,7 @@ from gatepost.errors import EnqueueRefused
 from gatepost.mail.draft import Draft
 from gatepost.mail.templates import Templates
 from gatepost.outbox.enqueue import enqueue
+from gatepost.tracing import current_traceparent
 
 if TYPE_CHECKING:  # SQLAlchemy's asyncio cannot be imported without greenlet, which SQLite does not need
     from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
@@ -114,7 +115,8 @@ class Mail:
         """Prove the draft before anything is asked of the host's connection."""
         if draft.recipient is None:
             raise EnqueueRefused("the draft has no recipient: give the address the message goes to")
-        own = dataclasses.replace(draft, recipient_key="", token_id=None)
+        traceparent = draft.traceparent or current_traceparent()
+        own = dataclasses.replace(draft, recipient_key="", token_id=None, traceparent=traceparent)
         self._templates.check(own)
         return own
 

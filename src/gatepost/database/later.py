@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from gatepost.database.connection import Database, Work
+from gatepost.database.work import traced
 from gatepost.errors import NotStarted
 
 T = TypeVar("T")
@@ -12,12 +13,17 @@ T = TypeVar("T")
 class OpenedLater(Database):
     """Stands for the database until the lifespan has opened it, and after it is closed.
 
+    Args:
+        url: where it will be.
+        traceparent: names the span that is current in the caller's task; asked for with each write.
+
     Attributes:
         opened: the database behind it; None before and after.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, traceparent: Callable[[], str | None] = lambda: None) -> None:
         self.url = url
+        self._traceparent = traceparent
         self.opened: Database | None = None
 
     @property
@@ -37,7 +43,8 @@ class OpenedLater(Database):
 
     async def write(self, work: Work[T]) -> T:
         """See `Database.write`; raises NotStarted while nothing is open."""
-        return await self._database().write(work)
+        traceparent = self._traceparent()
+        return await self._database().write(work if traceparent is None else traced(work, traceparent))
 
     async def read(self, query: Work[T]) -> T:
         """See `Database.read`; raises NotStarted while nothing is open."""

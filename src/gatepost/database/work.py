@@ -16,6 +16,7 @@ T = TypeVar("T")
 
 _RUNNING = "gatepost.work_running"
 _SWALLOWED = "gatepost.work_swallowed"
+_TRACEPARENT = "gatepost.traceparent"
 _ENDINGS = ("commit", "rollback", "close", "invalidate", "detach")
 # Values that would still want the connection when the transaction is over, or whose code never ran.
 _NOT_A_VALUE = (Result, CoroutineType, GeneratorType)
@@ -53,6 +54,25 @@ def checked(work: Work[T], tx: Connection) -> T:
 def is_running(tx: Connection) -> bool:
     """Say whether `tx` is the connection of a work that runs now, and not one of somebody else's."""
     return bool(tx.info.get(_RUNNING))
+
+
+def traced(work: Work[T], traceparent: str) -> Work[T]:
+    """Make a work that knows which span caused it, wherever it runs: no context reaches a writer's thread."""
+
+    def run(tx: Connection) -> T:
+        tx.info[_TRACEPARENT] = traceparent
+        try:
+            return work(tx)
+        finally:
+            del tx.info[_TRACEPARENT]
+
+    return run
+
+
+def traceparent_of(tx: Connection) -> str | None:
+    """Name the span that caused the work that runs in `tx`; None where nobody traces."""
+    found: str | None = tx.info.get(_TRACEPARENT)
+    return found
 
 
 def plain(value: T) -> T:

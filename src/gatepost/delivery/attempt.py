@@ -179,6 +179,9 @@ class Attempt:
                 claim_number=one.claim_number,
                 attempt=one.attempts + 1,
                 request_id=one.request_id,
+                traceparent=one.traceparent,
+                started_at=self._started_at,
+                duration_ms=self._duration_ms(),
             )
         )
 

@@ -41,6 +41,7 @@ def attempt_event(claimed: Claimed, verdict: Verdict, tried: Try | None, now_ms:
         account_id=str(claimed.account_id) if claimed.account_id else None,
         request_id=claimed.request_id,
         traceparent=claimed.traceparent,
+        started_at=tried.started_at if tried else None,
         phase=tried.phase if tried else None,
         outcome=tried.outcome if tried else None,
         reply_code=tried.reply_code if tried else None,

@@ -45,6 +45,7 @@ class Draft:
         recipient_key: the recipient's address key, made from it when empty; a keyed hash where `recipient` is None.
         token_id: the token whose link Gatepost's own message carries; no host's business.
         client: keyed hash of whose request caused it, where strangers can; no host's business.
+        traceparent: the span that caused it (W3C Trace Context); the one that is current when None.
 
     Raises:
         InvalidInput: the recipient is no address.
@@ -64,6 +65,7 @@ class Draft:
     recipient_key: str = ""
     token_id: bytes | None = None
     client: bytes | None = None
+    traceparent: str | None = None
 
     def __post_init__(self) -> None:
         if not 1 <= self.expires_in_s <= MAX_EXPIRES_IN_S:

@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, insert
 
 from gatepost.database.columns import new_row_id
+from gatepost.database.work import traceparent_of
 from gatepost.mail.draft import Draft
 from gatepost.outbox.lifecycle import State
 from gatepost.outbox.tables import messages
@@ -37,12 +38,14 @@ def enqueue(
             nothing came and a stranger sees no difference.
         schema: PostgreSQL schema of our tables, where `tx` is a host's own transaction with another search path.
     """
-    row = new_row(draft, now_ms=now_ms, domain=domain, skip=skip)
+    row = new_row(draft, now_ms=now_ms, domain=domain, skip=skip, traceparent=traceparent_of(tx))
     tx.execute(_INSERT, row, execution_options={"schema_translate_map": {None: schema}} if schema else None)
     return Enqueued(row["id"], skip)
 
 
-def new_row(draft: Draft, *, now_ms: int, domain: str, skip: str | None = None) -> dict[str, Any]:
+def new_row(
+    draft: Draft, *, now_ms: int, domain: str, skip: str | None = None, traceparent: str | None = None
+) -> dict[str, Any]:
     """Make the row of a message that nobody has tried yet; see `enqueue`."""
     row_id = new_row_id()
     return {
@@ -60,6 +63,7 @@ def new_row(draft: Draft, *, now_ms: int, domain: str, skip: str | None = None) 
         "token_id": draft.token_id,
         "request_id": draft.request_id,
         "client": draft.client,
+        "traceparent": draft.traceparent or traceparent,
         "security": int(draft.security),
         "priority": int(draft.priority),
         "if_unknown": str(draft.if_unknown),

@@ -16,6 +16,7 @@ from sqlalchemy import Connection, RowMapping, and_, bindparam, insert, or_, sel
 from gatepost.audit.trail import Deed, Signature, record
 from gatepost.clock import Clock, minute
 from gatepost.database.connection import Work
+from gatepost.database.work import traceparent_of
 from gatepost.errors import ActionRefused, NoSuchMessage
 from gatepost.events import Events, OperatorActed
 from gatepost.mail.draft import Draft, IfUnknown, Priority
@@ -173,7 +174,7 @@ def _resend(tx: Connection, row: RowMapping, by: Signature, now_ms: int) -> uuid
     if tx.execute(_SENT_AGAIN, {"of_id": row["id"]}).first() is not None:
         raise ActionRefused(SENT_AGAIN_TEXT)
     domain = row["message_id"].rpartition("@")[2].rstrip(">")
-    new: dict[str, Any] = new_row(_draft(row, by), now_ms=now_ms, domain=domain)
+    new: dict[str, Any] = new_row(_draft(row, by), now_ms=now_ms, domain=domain, traceparent=traceparent_of(tx))
     new["expires_at"] = now_ms + row["expires_at"] - row["created_at"]
     tx.execute(_INSERT, {**new, "resent_from": row["id"]})
     row_id: uuid.UUID = new["id"]

@@ -15,6 +15,7 @@ from gatepost.web.languages import language_of
 from gatepost.web.page_kit import PageKit
 from gatepost.web.problems import PROBLEMS, problem_of, problem_response, request_failed
 from gatepost.web.security import add_security_headers, host_name, is_loopback_name, request_id_for
+from gatepost.web.traced import hide_in_trace
 
 # Load balancers and scrapers ask by address.
 PROBES = frozenset({"/healthz", "/readyz", "/metrics"})
@@ -33,6 +34,7 @@ class KnownHosts:
             await self._app(scope, receive, send)
             return
         request_id = request_id_for(scope, self._context)
+        hide_in_trace(scope, None)  # a route of ours says its own path again
         started = False
 
         async def decorated(message: Message) -> None:

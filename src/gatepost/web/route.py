@@ -29,6 +29,7 @@ from gatepost.web.security import (
     request_id_for,
     request_id_of,
 )
+from gatepost.web.traced import hide_in_trace
 
 _PROBLEM = "gatepost.problem"
 
@@ -61,6 +62,7 @@ class GatepostRoute(APIRoute):
         began = context.clock.monotonic()
         request_id = request_id_for(scope, context)
         client_for(scope, context)
+        hide_in_trace(scope, self.path)
 
         async def decorated(message: Message) -> None:
             if message["type"] == "http.response.start":
