@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, Select, bindparam, delete, or_, select
 
 from gatepost.accounts.account import AccountRow
-from gatepost.accounts.tables import accounts, address_changes, candidates, tokens
+from gatepost.accounts.tables import accounts, address_changes, candidates, link_opens, tokens
 from gatepost.audit.trail import forget_reasons
 from gatepost.database.batch import among, in_batch
 from gatepost.outbox.tables import WAS_MEANT_TO_GO_OUT, messages
@@ -30,6 +30,7 @@ _OF_TOKENS = (
     delete(address_changes).where(among(address_changes.c.confirm_token, "of_ids")),
     delete(address_changes).where(among(address_changes.c.undo_token, "of_ids")),
     delete(tokens).where(among(tokens.c.id, "of_ids")),
+    delete(link_opens).where(among(link_opens.c.token_id, "of_ids")),
 )
 _CHANGES = (
     select(address_changes.c.id, address_changes.c.old_key, address_changes.c.new_key)
@@ -38,6 +39,16 @@ _CHANGES = (
     .limit(_AT_MOST)
 )
 _DELETE_CHANGES = delete(address_changes).where(among(address_changes.c.id, "of_ids"))
+# Nothing else finds them once their tokens are gone; those whose message is there go with it.
+_DELETE_OPENS = delete(link_opens).where(
+    in_batch(
+        link_opens.c.token_id,
+        select(link_opens.c.token_id)
+        .join(tokens, tokens.c.id == link_opens.c.token_id)
+        .where(tokens.c.account_id == _OF)
+        .limit(_AT_MOST),
+    )
+)
 # They would go with the account, and all at once.
 _MANY = tuple(
     delete(table).where(in_batch(table.c.id, select(table.c.id).where(table.c.account_id == _OF).limit(_AT_MOST)))
@@ -123,6 +134,8 @@ def erase_one(
         if changes:
             tx.execute(_DELETE_CHANGES, {"of_ids": [change.id for change in changes]})
             _hide_of_nobody(tx, hiding, further)
+        if tx.execute(_DELETE_OPENS, which).rowcount >= ROWS_AT_ONCE:
+            return False
         if ROWS_AT_ONCE in (len(changes), *(tx.execute(many, which).rowcount for many in _MANY)):
             return False
         hide(tx, hiding, account.address_key)

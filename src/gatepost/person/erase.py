@@ -11,7 +11,7 @@ from sqlalchemy import Connection, bindparam, delete, or_, select
 
 from gatepost.accounts.deletion import erase_by_hand
 from gatepost.accounts.erasing import Reach
-from gatepost.accounts.tables import address_changes, tokens
+from gatepost.accounts.tables import address_changes, link_opens, tokens
 from gatepost.audit.trail import Deed, Signature, forget_reasons_naming, record
 from gatepost.database.batch import among
 from gatepost.database.columns import new_row_id
@@ -32,6 +32,10 @@ _OF_ACCOUNT = select(address_changes.c.old_email, address_changes.c.new_email).w
     or_(address_changes.c.old_key != bindparam("of_key"), address_changes.c.new_key != bindparam("of_key")),
 )
 _DELETE_CHANGES = delete(address_changes).where(among(address_changes.c.id, "of_ids"))
+_DELETE_OPENS = delete(link_opens).where(among(link_opens.c.token_id, "of_ids"))
+_DELETE_OPENS_TO = delete(link_opens).where(
+    link_opens.c.token_id.in_(select(tokens.c.id).where(among(tokens.c.address_key, "of_keys")))
+)
 _DELETE_LINKS = delete(tokens).where(among(tokens.c.id, "of_ids"))
 _DELETE_LINKS_TO = delete(tokens).where(among(tokens.c.address_key, "of_keys"))
 
@@ -77,7 +81,10 @@ def erase_the_rest(tx: Connection, whose: Whose, hiding: Hiding, by: Signature, 
     changes = tx.execute(_CHANGES, {"of_key": whose.key}).all()
     if changes:
         tx.execute(_DELETE_CHANGES, {"of_ids": [change.id for change in changes]})
-        tx.execute(_DELETE_LINKS, {"of_ids": [link for change in changes for link in change[1:]]})
+        links = {"of_ids": [link for change in changes for link in change[1:]]}
+        tx.execute(_DELETE_OPENS, links)
+        tx.execute(_DELETE_LINKS, links)
+    tx.execute(_DELETE_OPENS_TO, {"of_keys": whose.keys})
     tx.execute(_DELETE_LINKS_TO, {"of_keys": whose.keys})
     hide(tx, hiding, whose.key)
     forget_reasons_naming(tx, whose.key)

@@ -9,7 +9,15 @@ from typing import Any
 from sqlalchemy import Connection, Select, Table, or_, select
 
 from gatepost.accounts.account import AccountRow
-from gatepost.accounts.tables import accounts, address_changes, candidates, known_clients, sessions, tokens
+from gatepost.accounts.tables import (
+    accounts,
+    address_changes,
+    candidates,
+    known_clients,
+    link_opens,
+    sessions,
+    tokens,
+)
 from gatepost.audit.tables import audit
 from gatepost.clock import iso
 from gatepost.feedback.tables import feedback
@@ -35,6 +43,7 @@ _MESSAGE = (
     *("id", "state", "reason", "template", "locale", "recipient", "template_values", "message_id", "account_id"),
     *("request_id", "security", "created_at", "expires_at", "due_at", "settled_at", "resent_from"),
 )
+_OPEN = ("opener", "opened_at")
 _ATTEMPT = ("number", "phase", "outcome", "reply_code", "enhanced_status", "reply_text", "server", "started_at")
 
 _INSTANTS = frozenset({"at", "seen_at"})
@@ -63,7 +72,7 @@ def about(connection: Connection, whose: Whose) -> Plain:
 
 
 def messages_after(connection: Connection, whose: Whose, after: uuid.UUID) -> tuple[list[Plain], uuid.UUID | None]:
-    """Return the next PAGE messages, each with its attempts, what came back and what operators did to it.
+    """Return the next PAGE messages, each with its attempts, what came back, its opened link and operators' deeds.
 
     The second value is what the next page comes after; None at the end.
     """
@@ -75,13 +84,14 @@ def messages_after(connection: Connection, whose: Whose, after: uuid.UUID) -> tu
     tries = _by(connection, select(attempts).order_by(attempts.c.claim_number), attempts.c.message, ids, _ATTEMPT)
     facts = _by(connection, select(feedback).order_by(feedback.c.id), feedback.c.message, ids, _FACT)
     deeds = _by(connection, select(audit).order_by(audit.c.id), audit.c.subject, ids, _DEED)
+    opens = _opens(connection, ids)
     page = []
     for row in rows:
         shown = _plain(row, _MESSAGE)
         shown["values"] = json.loads(shown.pop("template_values"))
         shown["security"] = bool(shown["security"])
         id = row["id"]
-        page.append({**shown, "attempts": tries[id], "feedback": facts[id], "actions": deeds[id]})
+        page.append({**shown, "attempts": tries[id], "feedback": facts[id], "opened": opens[id], "actions": deeds[id]})
     return page, ids[-1] if len(ids) == PAGE else None
 
 
@@ -124,6 +134,13 @@ def _by(
     for row in connection.execute(query.where(column.in_(ids))).mappings():
         found[row[column.name]].append(_plain(row, names))
     return found
+
+
+def _opens(connection: Connection, ids: Sequence[uuid.UUID]) -> Mapping[uuid.UUID, list[Plain]]:
+    query = select(messages.c.id, *(link_opens.c[name] for name in _OPEN)).join(
+        link_opens, link_opens.c.token_id == messages.c.token_id
+    )
+    return _by(connection, query.order_by(link_opens.c.opened_at), messages.c.id, ids, _OPEN)
 
 
 def _plain(row: Mapping[Any, Any], names: Iterable[str]) -> Plain:

@@ -15,8 +15,13 @@ from gatepost.database.columns import metadata
 from gatepost.database.connection import Database
 from gatepost.errors import DatabaseBusy
 from gatepost.events import Event, LinkOpened
+from gatepost.orders.person import erase
+from gatepost.outbox.tables import messages
+from gatepost.person.export import messages_after
+from gatepost.person.find import NOBODY
 from tests.support.clock import MovableClock
-from tests.support.flows import Flows
+from tests.support.flows import ADDRESS, Flows
+from tests.support.person import BY, desk_of, whose
 
 DAY_S = 24 * 3600
 
@@ -204,3 +209,31 @@ async def test_an_account_that_is_erased_meanwhile_leaves_no_fact(flows: Flows, 
         Purpose.VERIFICATION, token, Opener.PERSON, request_id="r"
     )
     assert [] == await gate.database.read(lambda connection: connection.execute(select(link_opens)).all())
+
+
+async def test_facts_are_erased_with_the_person(flows: Flows, clock: MovableClock, database: Database) -> None:
+    """Those of the messages that are there, and of links whose message is gone already; nobody else's."""
+    noted = LinkOpens(flows.gate)
+    links = [await mailed(flows)]
+    clock.move(3600)
+    await flows.request_verification()
+    links += [(await flows.deliver())["verification"]]
+    await flows.register("bo@example.com")
+    links += [(await flows.deliver())["verification"]]
+    for link in links:
+        await noted.note(Purpose.VERIFICATION, link, Opener.PERSON, request_id="r")
+    first = base64.urlsafe_b64decode(links[0])[:16]
+    await database.write(lambda tx: tx.execute(delete(messages).where(messages.c.token_id == first)).rowcount)
+    await erase(desk_of(flows), {"address": ADDRESS}, BY)
+    left = await database.read(lambda connection: connection.execute(select(link_opens.c.token_id)).scalars().all())
+    assert [base64.urlsafe_b64decode(links[2])[:16]] == [bytes(one) for one in left]
+
+
+async def test_facts_are_in_what_a_person_is_told(flows: Flows, database: Database) -> None:
+    """With the message whose link it was, and without the token's id."""
+    token = await mailed(flows)
+    await LinkOpens(flows.gate).note(Purpose.VERIFICATION, token, Opener.SCANNER, request_id="r")
+    told, _ = await database.read(lambda connection: messages_after(connection, whose(flows), NOBODY))
+    opened = {one["template"]: one["opened"] for one in told}
+    assert [["opener", "opened_at"]] == [list(one) for one in opened["verification"]]
+    assert [] == opened["welcome"]
