@@ -105,8 +105,9 @@ class AdminHouse:
         assert 200 == self.service.request("POST", "/auth/login", body, User_Agent=browser)[0]
 
     def messages(self, address: str) -> list[tuple[str, str]]:
-        """The messages to an address, newest first: id and state."""
-        query = f"SELECT id, state FROM messages WHERE recipient_key = '{address}' ORDER BY id DESC"
+        """The messages to an address, newest first: id and state. Of UNKNOWN only a hash is kept."""
+        whose = "recipient IS NULL" if address == UNKNOWN else f"recipient_key = '{address}'"
+        query = f"SELECT id, state FROM messages WHERE {whose} ORDER BY id DESC"
         (rows,) = self.service.tables.read(query)
         return [(str(uuid.UUID(bytes=row[0])), str(row[1])) for row in rows]
 
