@@ -9,15 +9,16 @@ from typing import Any, TypeVar
 
 from gatepost.accounts.keys import Keys
 from gatepost.cli import text
-from gatepost.clock import iso
+from gatepost.clock import SystemClock, iso
 from gatepost.database.connection import Work
 from gatepost.database.opening import open_for_reading
-from gatepost.feedback import history
+from gatepost.explain.sentence import sentence
+from gatepost.explain.story import Story, read_story
 from gatepost.feedback.history import FactRow
 from gatepost.mail.address import parse_address
 from gatepost.outbox import search
 from gatepost.outbox.lifecycle import State
-from gatepost.outbox.search import AttemptRow, MessageDetail
+from gatepost.outbox.search import AttemptRow
 from gatepost.settings import Settings, development_keys
 from gatepost.settings.development import FILE_NAME
 from gatepost.transport.reply_table import explain
@@ -71,48 +72,52 @@ async def print_list(settings: Settings, question: Question, *, as_json: bool) -
 
 
 async def print_one(settings: Settings, id: uuid.UUID, *, as_json: bool) -> bool:
-    """Print one message with its tries; False when there is none with this id."""
-    found, facts = await _read(
-        settings, lambda connection: (search.find(connection, id), history.about(connection, id))
-    )
-    if found is None:
+    """Print what became of one message, with its tries; False when there is none with this id."""
+    story = await _read(settings, partial(read_story, message_id=id))
+    if story is None:
         return False
+    summary = sentence(story, SystemClock().now_ms())
     if as_json:
         shown = {
-            "message": _plain(asdict(found.message)),
-            "attempts": [_plain(asdict(one)) | {"explanation": _explained(one)} for one in found.attempts],
-            "feedback": [_plain(asdict(one)) for one in facts],
-            "actions": [_plain(asdict(deed)) for deed in found.actions],
-            "resent_as": [str(one) for one in found.resent_as],
+            "summary": summary,
+            "message": _plain(asdict(story.message)),
+            "attempts": [_plain(asdict(one)) | {"explanation": _explained(one)} for one in story.tries],
+            "feedback": [_plain(asdict(one)) for one in story.facts],
+            "actions": [_plain(asdict(deed)) for deed in story.deeds],
+            "resent_as": [str(one) for one in story.resent_as],
         }
         print(json.dumps(shown, indent=2))
     else:
-        _describe(found, facts)
+        print(f"{text.printable(summary)}\n")
+        _describe(story)
     return True
 
 
-def _describe(found: MessageDetail, facts: Sequence[FactRow]) -> None:
-    for_json = _plain(asdict(found.message))
+def _describe(story: Story) -> None:
+    for_json = _plain(asdict(story.message))
     about = [(name.replace("_", " "), value) for name, value in for_json.items()]
-    text.pairs([*about, *(("resent as", one) for one in found.resent_as)])
-    if not found.attempts:
+    text.pairs([*about, *(("resent as", one) for one in story.resent_as)])
+    if not story.tries:
         print("\nnever tried")
     else:
-        _describe_attempts(found)
-    if facts:
-        _describe_facts(facts)
-    if found.actions:
+        _describe_attempts(story.tries)
+    if story.facts:
+        _describe_facts(story.facts)
+    if story.opens:
+        print()
+        text.columns(("link opened by", "at"), ((one.opener, iso(one.opened_at)) for one in story.opens))
+    if story.deeds:
         print()
         text.columns(
             ("action", "at", "by", "from", "to", "new message", "reason"),
             (
                 (deed.action, iso(deed.at), deed.actor, deed.state_before, deed.state_after, deed.result, deed.reason)
-                for deed in found.actions
+                for deed in story.deeds
             ),
         )
 
 
-def _describe_attempts(found: MessageDetail) -> None:
+def _describe_attempts(tries: Sequence[AttemptRow]) -> None:
     print()
     text.columns(
         ("try", "started", "phase", "outcome", "reply", "server", "took", "in words"),
@@ -127,7 +132,7 @@ def _describe_attempts(found: MessageDetail) -> None:
                 None if attempt.duration_ms is None else f"{attempt.duration_ms} ms",
                 _explained(attempt),
             )
-            for attempt in found.attempts
+            for attempt in tries
         ),
     )
 

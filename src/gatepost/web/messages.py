@@ -10,7 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from gatepost.audit.trail import Signature, clean_reason
 from gatepost.clock import iso
-from gatepost.feedback import history
+from gatepost.explain.sentence import sentence
+from gatepost.explain.story import read_story
 from gatepost.outbox import search
 from gatepost.outbox.actions import Action
 from gatepost.outbox.lifecycle import State
@@ -106,8 +107,12 @@ class FactBody(BaseModel):
 
 
 class MessageWithAttempts(BaseModel):
-    """One message with every try, what came back, what operators did to it, and the messages it was sent again as."""
+    """One message with every try, what came back, what operators did to it, and the messages it was sent again as.
 
+    `summary` says in one sentence what became of it, for support.
+    """
+
+    summary: str
     message: MessageBody
     attempts: list[AttemptBody]
     feedback: list[FactBody]
@@ -168,17 +173,16 @@ def messages_router(context: WebContext) -> APIRouter:
     )
     async def get_message(id: uuid.UUID) -> MessageWithAttempts:
         """Everything known about one message; what it said is not kept."""
-        found, facts = await context.database.read(
-            lambda connection: (search.find(connection, id), history.about(connection, id))
-        )
-        if found is None:
+        story = await context.database.read(partial(read_story, message_id=id))
+        if story is None:
             raise refused("not_found", detail=NO_SUCH_MESSAGE)
         return MessageWithAttempts(
-            message=_message(found.message),
-            attempts=[_attempt(one) for one in found.attempts],
-            feedback=[FactBody.model_validate(_with_text_instants(asdict(one))) for one in facts],
-            actions=[DeedBody.model_validate(_with_text_instants(asdict(one))) for one in found.actions],
-            resent_as=list(found.resent_as),
+            summary=sentence(story, context.clock.now_ms()),
+            message=_message(story.message),
+            attempts=[_attempt(one) for one in story.tries],
+            feedback=[FactBody.model_validate(_with_text_instants(asdict(one))) for one in story.facts],
+            actions=[DeedBody.model_validate(_with_text_instants(asdict(one))) for one in story.deeds],
+            resent_as=list(story.resent_as),
         )
 
     for action in Action:

@@ -70,7 +70,8 @@ def test_operators_narrow_by_recipient_template_and_state(client: TestClient) ->
         "messages"
     ]
     assert "waiting" == one["reason"]
-    shown = {"message": one, "attempts": [], "feedback": [], "actions": [], "resent_as": []}
+    summary = "Nothing was sent to example.com: another one is on its way, or less than 60 seconds old."
+    shown = {"summary": summary, "message": one, "attempts": [], "feedback": [], "actions": [], "resent_as": []}
     assert shown == _get(client, f"/mail/messages/{one['id']}")
 
 
@@ -79,6 +80,8 @@ def test_a_strangers_address_finds_why_nothing_came(client: TestClient) -> None:
     assert 202 == client.post("/auth/password/reset/request", json={"email": "stranger@example.com"}).status_code
     (one,) = _get(client, "/mail/messages", recipient="Stranger@example.com")["messages"]
     assert ("no_account", None) == (one["reason"], one["recipient"])
+    summary = _get(client, f"/mail/messages/{one['id']}")["summary"]
+    assert "Nothing was sent: nobody has an account with this address." == summary
 
 
 def test_metrics_show_the_depths_the_worker_and_the_log(client: TestClient, database_url: str) -> None:
