@@ -11,6 +11,7 @@ import typer
 from gatepost.cli import messages, operating, send_test, serving, text, working
 from gatepost.cli.feedback import feedback_cli
 from gatepost.cli.leaving import FAILED, REFUSED, failing
+from gatepost.cli.operators import operator_cli
 from gatepost.cli.person import erase_person, export_person
 from gatepost.cli.queue import queue_cli
 from gatepost.cli.suppressions import suppressions_cli
@@ -38,6 +39,7 @@ messages_cli = typer.Typer(
 cli.add_typer(messages_cli, name="messages")
 cli.add_typer(suppressions_cli, name="suppressions")
 cli.add_typer(feedback_cli, name="feedback")
+cli.add_typer(operator_cli, name="operator")
 cli.add_typer(queue_cli, name="queue")
 
 MessageId = Annotated[uuid.UUID, typer.Argument(help="The message's id, as `messages list` prints it.")]

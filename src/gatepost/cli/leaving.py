@@ -6,7 +6,15 @@ from collections.abc import Iterator
 import typer
 
 from gatepost.cli import text
-from gatepost.errors import ActionRefused, NoSuchMessage, NoSuchSuppression, TryLater
+from gatepost.errors import (
+    ActionRefused,
+    LastOwner,
+    NoSuchMessage,
+    NoSuchOperator,
+    NoSuchSuppression,
+    OperatorNameTaken,
+    TryLater,
+)
 
 FAILED = 1  # what was asked for did not come about
 REFUSED = 2  # a setting, an argument or this machine does not allow it
@@ -21,9 +29,9 @@ def failing(missing: str) -> Iterator[None]:
     """
     try:
         yield
-    except (NoSuchMessage, NoSuchSuppression):
+    except (NoSuchMessage, NoSuchSuppression, NoSuchOperator):
         text.complain(missing)
         raise typer.Exit(FAILED) from None
-    except (ActionRefused, TryLater) as refusal:
+    except (ActionRefused, OperatorNameTaken, LastOwner, TryLater) as refusal:
         text.complain(str(refusal))
         raise typer.Exit(FAILED) from None

@@ -3,9 +3,11 @@
 import re
 import uuid
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import RowMapping
 
+from gatepost.clock import iso
 from gatepost.errors import N_, FieldError, InvalidInput
 from gatepost.operators.role import Role
 from gatepost.operators.tables import operators
@@ -36,6 +38,17 @@ COLUMNS = [operators.c[name] for name in Operator.__dataclass_fields__]
 def as_operator(row: RowMapping) -> Operator:
     """Read a row that has at least COLUMNS."""
     return Operator(row["id"], row["name"], Role(row["role"]), row["created_at"], row["disabled_at"])
+
+
+def shown(operator: Operator) -> dict[str, Any]:
+    """Write an operator as JSON has them."""
+    return {
+        "id": str(operator.id),
+        "name": operator.name,
+        "role": str(operator.role),
+        "created_at": iso(operator.created_at),
+        "disabled_at": None if operator.disabled_at is None else iso(operator.disabled_at),
+    }
 
 
 def clean_name(name: str) -> str:

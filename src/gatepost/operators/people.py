@@ -1,19 +1,43 @@
 """Who the operators are: list them, find one, and whether there is any. Crew changes them."""
 
-from sqlalchemy import Connection, bindparam, exists, select
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, bindparam, exists, func, select
 
 from gatepost.errors import NoSuchOperator
 from gatepost.operators.operator import COLUMNS, Operator, as_operator
+from gatepost.operators.tables import operator_sessions as sessions
 from gatepost.operators.tables import operators
 
-_LIST = select(*COLUMNS).order_by(operators.c.name)
+
+@dataclass(frozen=True)
+class Listed:
+    """An operator, and what is known of where they are signed in. `seen_at`: None where no session is left."""
+
+    operator: Operator
+    sessions: int
+    seen_at: int | None
+
+
+_LIST = (
+    select(*COLUMNS, func.count(sessions.c.id).label("sessions"), func.max(sessions.c.seen_at).label("seen_at"))
+    .join_from(
+        operators,
+        sessions,
+        (sessions.c.operator_id == operators.c.id) & (sessions.c.expires_at > bindparam("now_ms")),
+        isouter=True,
+    )
+    .group_by(*COLUMNS)
+    .order_by(operators.c.name)
+)
 _FIND = select(*COLUMNS).where(operators.c.name == bindparam("of_name"))
 _ANY = select(exists().where(operators.c.disabled_at.is_(None)))
 
 
-def list_operators(connection: Connection) -> list[Operator]:
+def list_operators(connection: Connection, now_ms: int) -> list[Listed]:
     """Every operator, by name."""
-    return [as_operator(row) for row in connection.execute(_LIST).mappings()]
+    rows = connection.execute(_LIST, {"now_ms": now_ms}).mappings()
+    return [Listed(as_operator(row), row["sessions"], row["seen_at"]) for row in rows]
 
 
 def find_named(connection: Connection, name: str) -> Operator:

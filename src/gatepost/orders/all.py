@@ -8,6 +8,7 @@ from gatepost.audit.trail import Signature
 from gatepost.orders.desk import Order, OrderDesk, Values
 from gatepost.orders.feedback import feedback
 from gatepost.orders.message import message
+from gatepost.orders.operators import add_operator, change_operator
 from gatepost.orders.person import erase
 from gatepost.orders.queue import queue
 from gatepost.orders.suppression import lift, suppress
@@ -18,6 +19,8 @@ ORDERS: dict[str, Order] = {
     "suppress": suppress,
     "lift": lift,
     "erase": erase,
+    "add_operator": add_operator,
+    "change_operator": change_operator,
     "queue": queue,
 }
 
