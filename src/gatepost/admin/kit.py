@@ -34,6 +34,10 @@ _STATIC = files("gatepost.admin") / "static"
 OWN_ADMIN_FILES: dict[str, str] = {
     "admin.css": "admin.css",
     "admin.js": "admin.js",
+    "activity.js": "activity.js",
+    "hx-sse.min.js": "vendor/htmx/hx-sse.min.js",
+    "uPlot.iife.min.js": "vendor/uplot/uPlot.iife.min.js",
+    "uPlot.min.css": "vendor/uplot/uPlot.min.css",
 }
 # The pages in the menu: where, what it is called, and the role it needs.
 MENU: tuple[tuple[str, str, Role], ...] = (
