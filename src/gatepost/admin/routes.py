@@ -10,6 +10,7 @@ from gatepost.admin.pages.activity import add_activity
 from gatepost.admin.pages.audit import add_audit
 from gatepost.admin.pages.message import add_message
 from gatepost.admin.pages.operators import add_operators
+from gatepost.admin.pages.password import add_password
 from gatepost.admin.pages.search import add_search
 from gatepost.admin.pages.servers import add_servers
 from gatepost.admin.pages.sign_in import add_sign_in
@@ -30,6 +31,7 @@ _PAGES = (
     add_templates,
     add_audit,
     add_operators,
+    add_password,
 )
 
 
