@@ -41,6 +41,7 @@ from gatepost.orders.all import orders_of
 from gatepost.orders.desk import OrderDesk
 from gatepost.outbox.depths import depths
 from gatepost.outbox.operate import operate
+from gatepost.outbox.queue_hold import hold_of
 from gatepost.outbox.workers import living
 from gatepost.parts import (
     build_bounces,
@@ -392,14 +393,20 @@ class Gatepost:
 
     async def _exposition(self) -> bytes:
         alone = not self._database.shared
-        found, workers = await self._database.read(
-            lambda connection: (depths(connection), living(connection, alone=alone))
+        found, workers, hold = await self._database.read(
+            lambda connection: (depths(connection), living(connection, alone=alone), hold_of(connection))
         )
         now_ms = self.clock.now_ms()
         oldest_s = 0.0 if found.oldest_waiting_at is None else max(0.0, (now_ms - found.oldest_waiting_at) / 1000)
         room = self._life.transport.room() if self._submits else 0
         return self._metrics.exposition(
-            found.by_state, oldest_s, workers, usable=self._usable(), room=room, log_bytes=self._database.log_bytes
+            found.by_state,
+            oldest_s,
+            workers,
+            usable=self._usable(),
+            room=room,
+            log_bytes=self._database.log_bytes,
+            held=hold is not None,
         )
 
 

@@ -7,15 +7,21 @@ from prometheus_client.parser import text_string_to_metric_families
 from gatepost.events import (
     AddressSuppressed,
     BouncesUnusual,
+    CredentialsRefused,
     Event,
     FeedbackReceived,
     FeedbackRefused,
+    LinkOpened,
     MessageAccepted,
     MessageDeferred,
     MessageEvent,
     MessageGivenBack,
+    OperatorSignedIn,
+    OperatorSignInRefused,
+    ProbeFailed,
     RegistrationReceived,
     RequestAnswered,
+    SignUpsUnusual,
 )
 from gatepost.feedback.fact import Kind
 from gatepost.feedback.taken import Outcome
@@ -196,3 +202,42 @@ def test_feedback_is_counted_by_what_became_of_it() -> None:
     assert sample(metrics, "gatepost_feedback_total", source="dsn", kind="bounced", outcome="applied") == 2
     assert sample(metrics, "gatepost_feedback_total", source="ses", kind="other", outcome="refused") == 1
     assert sample(metrics, "gatepost_feedback_total", source="other", kind="other", outcome="refused") == 50
+
+
+def test_a_held_queue_is_shown() -> None:
+    """1 while it is held; whoever watches sees why nothing goes out."""
+    assert sample(Metrics(), "gatepost_queue_held") == 0
+    assert "gatepost_queue_held 1.0" in Metrics().exposition({}, 0, 0, held=True).decode()
+
+
+def test_what_is_rare_is_counted_one_by_one() -> None:
+    """Alarms are raised by them. A probe that fails is no second refusal of the credentials."""
+    failed = {"server": "a:587", "cause": "authentication", "phase": "auth", "reply_code": 535, "reply_text": ""}
+    metrics = counted(
+        SignUpsUnusual(per_hour=700),
+        CredentialsRefused(**failed, probe_in_s=1),
+        ProbeFailed(**failed, probe_in_s=2),
+    )
+    assert sample(metrics, "gatepost_sign_ups_unusual_total") == 1
+    assert sample(metrics, "gatepost_credentials_refused_total") == 1
+
+
+def test_opened_links_are_counted_by_opener() -> None:
+    """Both begin at 0, and no third one is believed."""
+    metrics = counted(
+        *[LinkOpened(request_id="r", purpose="verify", opener=one) for one in ("person", "person", "scanner", "cat")]
+    )
+    assert sample(metrics, "gatepost_links_opened_total", opener="person") == 2
+    assert sample(metrics, "gatepost_links_opened_total", opener="scanner") == 1
+    assert sample(metrics, "gatepost_links_opened_total", opener="other") == 1
+    assert sample(Metrics(), "gatepost_links_opened_total", opener="scanner") == 0
+
+
+def test_tries_to_sign_in_as_an_operator_are_counted() -> None:
+    """No name of an operator is a label."""
+    metrics = counted(
+        OperatorSignedIn(request_id="r", operator="mira", role="owner"),
+        *[OperatorSignInRefused(request_id="r", reason=one) for one in ("no_operator", "wrong_password")],
+    )
+    assert sample(metrics, "gatepost_operator_sign_ins_total", outcome="signed_in") == 1
+    assert sample(metrics, "gatepost_operator_sign_ins_total", outcome="refused") == 2

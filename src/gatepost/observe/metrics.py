@@ -18,6 +18,8 @@ _SOURCES = frozenset({"ses", "postmark", "sendgrid", "mailgun", "resend", "stand
 _KINDS = frozenset({"delivered", "delayed", "bounced", "complained", "unsubscribed"})
 _CAME_OF_FACTS = frozenset({"applied", "kept", "repeated", "unmatched"})
 REFUSED = "refused"
+SIGNED_IN = "signed_in"
+_OPENERS = frozenset({"person", "scanner"})
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 # The state each event says a message was brought to.
@@ -76,11 +78,24 @@ class Metrics:
             "gatepost_database_log_bytes", "Size of the log of writes beside the database file.", registry=registry
         )
         self._workers = Gauge("gatepost_workers", "Workers that live on this database.", registry=registry)
+        self._held = Gauge("gatepost_queue_held", "Whether an operator holds the whole queue.", registry=registry)
         self._suppressed = Counter(
             "gatepost_suppressed_addresses", "Addresses suppressed, by reason.", ["reason"], registry=registry
         )
         self._unusual = Counter(
             "gatepost_bounces_unusual", "Times a source of bounces was no longer believed.", registry=registry
+        )
+        self._crowds = Counter(
+            "gatepost_sign_ups_unusual", "Minutes with more sign-ups than usual on the whole.", registry=registry
+        )
+        self._credentials = Counter(
+            "gatepost_credentials_refused", "Times a server took our credentials no more.", registry=registry
+        )
+        self._opened = Counter(
+            "gatepost_links_opened", "Mailed links opened for the first time, by whom.", ["opener"], registry=registry
+        )
+        self._operators = Counter(
+            "gatepost_operator_sign_ins", "Tries to sign in as an operator.", ["outcome"], registry=registry
         )
         self._feedback = Counter(
             "gatepost_feedback", "Facts that came back.", ["source", "kind", "outcome"], registry=registry
@@ -99,6 +114,10 @@ class Metrics:
             self._registrations.labels(outcome)
         for reason in sorted(_REASONS):
             self._suppressed.labels(reason)
+        for opener in sorted(_OPENERS):
+            self._opened.labels(opener)
+        for outcome in (SIGNED_IN, REFUSED):
+            self._operators.labels(outcome)
 
     def on_event(self, event: events.Event) -> None:
         """Count the event."""
@@ -110,10 +129,10 @@ class Metrics:
             self._count_message(event)
         elif isinstance(event, events.AddressSuppressed):
             self._suppressed.labels(_known(event.reason, _REASONS)).inc()
-        elif isinstance(event, events.BouncesUnusual):
-            self._unusual.inc()
         elif isinstance(event, events.FeedbackReceived | events.FeedbackRefused):
             self._count_feedback(event)
+        else:
+            self._count_rare(event)
 
     def exposition(
         self,
@@ -124,6 +143,7 @@ class Metrics:
         usable: Mapping[str, bool] | None = None,
         room: int = 0,
         log_bytes: int = 0,
+        held: bool = False,
     ) -> bytes:
         """Write all metrics in Prometheus' text format (CONTENT_TYPE).
 
@@ -134,6 +154,7 @@ class Metrics:
             usable: each submission server this process submits to, and whether messages may go there.
             room: how many messages this process may begin beside those under way.
             log_bytes: the size of SQLite's log of writes.
+            held: whether an operator holds the queue, as the database has it now.
         """
         with self._scraping:
             self._depth.clear()
@@ -141,6 +162,7 @@ class Metrics:
                 self._depth.labels(state).set(count)
             self._oldest.set(oldest_waiting_s)
             self._workers.set(workers)
+            self._held.set(held)
             self._usable.clear()
             for server, may in (usable or {}).items():
                 self._usable.labels(server).set(may)
@@ -156,6 +178,20 @@ class Metrics:
             self._settled.labels(state).inc()
         if isinstance(event, events.MessageAccepted):
             self._accepted.observe(max(event.since_enqueued_ms, 0) / 1000)
+
+    def _count_rare(self, event: events.Event) -> None:
+        if isinstance(event, events.BouncesUnusual):
+            self._unusual.inc()
+        elif isinstance(event, events.SignUpsUnusual):
+            self._crowds.inc()
+        elif isinstance(event, events.CredentialsRefused):
+            self._credentials.inc()
+        elif isinstance(event, events.LinkOpened):
+            self._opened.labels(_known(event.opener, _OPENERS)).inc()
+        elif isinstance(event, events.OperatorSignedIn):
+            self._operators.labels(SIGNED_IN).inc()
+        elif isinstance(event, events.OperatorSignInRefused):
+            self._operators.labels(REFUSED).inc()
 
     def _count_feedback(self, event: events.FeedbackReceived | events.FeedbackRefused) -> None:
         kind, outcome = OTHER, REFUSED
