@@ -48,6 +48,7 @@ from gatepost.parts import (
     build_composer,
     build_hiding,
     build_keys,
+    build_links,
     build_passwords,
     build_prepare,
     build_providers,
@@ -202,7 +203,12 @@ class Gatepost:
         self._control = ControlSocket(file, orders_of(desk), self.events) if file is not None else None
         self._context = self._web_context()
         self._house = House(
-            web=self._context, gate=self.gate, kit=AdminKit(self._context), write=self.write, usable=self._usable
+            web=self._context,
+            gate=self.gate,
+            kit=AdminKit(self._context),
+            write=self.write,
+            usable=self._usable,
+            masked_link=build_links(self.settings, self._keys).masked,
         )
         self.current_account = current_account(self._context)
         self.verified_account = verified_account(self.current_account)

@@ -22,6 +22,8 @@ NOTICE_EXPIRES_S = 48 * 3600
 ADDRESS_CHANGE_EXPIRES_S = 48 * 3600
 ADDRESS_UNDO_EXPIRES_S = 7 * 24 * 3600
 ADDRESS_CHANGE_NOTICE = "address_change_notice"
+# What stands for a secret where a mail is shown to somebody it is not for.
+MASK = "•••"
 
 _PURPOSES = {
     "verification": Purpose.VERIFICATION,
@@ -173,6 +175,11 @@ class Links:
                 renewed = renew(tx, self._keys, purpose, token_ids, now_ms)
                 links |= {token_id: f"{page}{token}" for token_id, token in renewed.items()}
         return [self._prepared(one, links) for one in claimed]
+
+    def masked(self, template: str) -> str | None:
+        """Return the link of a message as who may not use it sees it: MASK in the token's place; None: it has none."""
+        purpose = _PURPOSES.get(template)
+        return None if purpose is None else f"{self._pages[purpose]}{MASK}"
 
     def _prepared(self, claimed: Claimed, links: Mapping[bytes, str]) -> Mapping[str, str] | Skip:
         if claimed.template not in _PURPOSES or claimed.token_id is None:

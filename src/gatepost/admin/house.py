@@ -28,6 +28,7 @@ class House:
         kit: shows the pages.
         write: runs a work in one durable transaction, and rings the worker after it.
         usable: each submission server this process submits to, and whether messages may go there.
+        masked_link: the link in a message of this template, without its token; None where it has none.
     """
 
     web: WebContext
@@ -35,3 +36,4 @@ class House:
     kit: AdminKit
     write: Write
     usable: Callable[[], Mapping[str, bool]]
+    masked_link: Callable[[str], str | None]
