@@ -6,6 +6,8 @@
   const box = document.getElementById("chart");
   const AGAIN_MS = 1000;
   const HEIGHT = 220;
+  const STEPS_S = [10, 30, 60, 300, 600, 1800, 3600, 7200, 14400];
+  const STEPS = [1, 10, 100, 1000, 10000, 100000].flatMap((one) => [one, 2 * one, 5 * one]);
   let chart = null;
 
   // ---- frames -------------------------------------------------------------------------------------------------
@@ -57,11 +59,16 @@
     return getComputedStyle(document.documentElement).getPropertyValue(name).trim();
   }
 
+  function figures() {
+    return JSON.parse(document.getElementById("figures").dataset.chart)[box.dataset.span];
+  }
+
   function columns() {
-    const span = JSON.parse(document.getElementById("figures").dataset.chart)[box.dataset.span];
+    const span = figures();
     const until = span.until ?? 0;
     const first = until - span.accepted.length * span.width;
-    return [span.accepted.map((_, number) => first + number * span.width), span.accepted, span.given_up];
+    const shown = (counts) => counts.map((count) => count || null); // nothing is drawn of nothing
+    return [span.accepted.map((_, number) => first + number * span.width), shown(span.accepted), shown(span.given_up)];
   }
 
   function place(at) {
@@ -78,7 +85,8 @@
   }
 
   function bars(label, stroke) {
-    return { label, stroke, fill: stroke, paths: uPlot.paths.bars({ size: [0.8, 40], align: 1 }), points: { show: false } };
+    const paths = uPlot.paths.bars({ size: [0.8, 40], align: 1 });
+    return { label, stroke, fill: stroke, paths, points: { show: false } };
   }
 
   function draw() {
@@ -88,10 +96,13 @@
       height: HEIGHT,
       legend: { show: false },
       cursor: { show: false },
-      scales: { x: { time: false }, y: { range: (_, low, high) => [0, Math.max(high, 5)] } },
+      scales: {
+        x: { time: false, range: (_, first, last) => [first, last + figures().width] },
+        y: { range: (_, low, high) => [0, Math.max(high, 5)] },
+      },
       axes: [
-        axis({ values: (_, places) => places.map(place), space: 70, incrs: [10, 30, 60, 300, 600, 1800, 3600, 7200, 14400] }),
-        axis({ size: 50, incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000, 20000, 50000, 100000] }),
+        axis({ values: (_, places) => places.map(place), space: 70, incrs: STEPS_S }),
+        axis({ size: 50, incrs: STEPS }),
       ],
       series: [{}, bars("Accepted", colour("--accent")), bars("Failed or expired", colour("--wrong"))],
     };
