@@ -1,0 +1,112 @@
+"""Every page of the operators: nothing stands in anybody's way, nothing overflows, nothing is complained about."""
+
+import contextlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+import pytest
+from playwright.sync_api import Browser, Page
+
+from gatepost.operators.role import Role
+from tests.browser.admin_house import AdminHouse, lived_in
+from tests.browser.admin_pages import every_page
+from tests.support.axe import Axe
+from tests.support.chromium import TIMEOUT_MS, watch
+from tests.support.crawl import shape
+
+DESKTOP, PHONE, SMALLEST = 1280, 390, 320
+HEIGHT = 800
+ANSWERED = frozenset({404})
+MENU = 9  # pages an owner's menu leads to
+CONTRAST = ("color-contrast", "link-in-text-block")
+WORDS = "main :is(h1, h2, summary, button:not(.copy))"
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AdminHouse]:
+    """A service whose mail has met everything."""
+    with lived_in(tmp_path_factory.mktemp("admin")) as made:
+        yield made
+
+
+@dataclass
+class Walk:
+    """What was seen on the way through all pages.
+
+    Attributes:
+        findings: what is wrong, a line for each.
+        words: by what a page is: its headings and its actions.
+    """
+
+    findings: list[str] = field(default_factory=list)
+    words: dict[str, list[str]] = field(default_factory=dict)
+
+
+@pytest.fixture(scope="module")
+def walk(browser: Browser, house: AdminHouse) -> Walk:
+    """A walk through all pages with scripts, with axe-core at hand."""
+    with _window(browser, house) as page:
+        heard: list[str] = []
+        watch(page, heard, statuses=ANSWERED)
+        return _walk(page, house, lambda: [*_seen_by_axe(page), *_overflowing(page), *_told(heard)])
+
+
+@contextlib.contextmanager
+def _window(browser: Browser, house: AdminHouse, *, scripts: bool = True) -> Iterator[Page]:
+    context = browser.new_context(java_script_enabled=scripts)
+    context.set_default_timeout(TIMEOUT_MS)
+    context.add_cookies([house.cookie(Role.OWNER)])
+    yield context.new_page()
+    context.close()
+
+
+def _walk(page: Page, house: AdminHouse, look: Callable[[], list[str]]) -> Walk:
+    seen = Walk()
+    for path in every_page(house):
+        page.emulate_media(color_scheme="light")
+        page.set_viewport_size({"width": DESKTOP, "height": HEIGHT})
+        page.goto(house.url + path)
+        seen.words[shape(path)] = sorted(set(page.locator(WORDS).all_text_contents()))
+        seen.findings += [f"{shape(path)}: {line}" for line in look()]
+    print(f"{len(seen.words)} kinds of pages", *seen.findings, sep="\n")  # noqa: T201
+    return seen
+
+
+def _told(heard: list[str]) -> list[str]:
+    told = list(heard)
+    heard.clear()
+    return told
+
+
+def _seen_by_axe(page: Page) -> list[str]:
+    axe = Axe(page)
+    light = axe.findings()
+    page.emulate_media(color_scheme="dark")
+    dark = axe.findings(rules=CONTRAST)
+    page.set_viewport_size({"width": PHONE, "height": HEIGHT})
+    narrow = axe.findings()
+    axe.close()
+    return [*light, *(f"dark: {line}" for line in dark), *(f"dark, on a phone: {line}" for line in narrow)]
+
+
+def _overflowing(page: Page) -> list[str]:
+    found = []
+    for width in (PHONE, SMALLEST, DESKTOP):
+        page.set_viewport_size({"width": width, "height": HEIGHT})
+        if (needed := page.evaluate("document.documentElement.scrollWidth")) > width:
+            found.append(f"needs {needed} px of {width}")
+    return found
+
+
+def test_nothing_is_found_on_any_page(walk: Walk) -> None:
+    """By axe-core in light and dark colours, on a desktop and on a phone; in the console; and all of it fits."""
+    assert [] == walk.findings
+    assert MENU <= len(walk.words)
+
+
+def test_every_page_is_complete_without_scripts(browser: Browser, house: AdminHouse, walk: Walk) -> None:
+    """The same headings and actions as with them, and nothing wider than a phone."""
+    with _window(browser, house, scripts=False) as page:
+        without = _walk(page, house, lambda: _overflowing(page))
+    assert walk.words == without.words
+    assert [] == without.findings
