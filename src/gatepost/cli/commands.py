@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from gatepost.cli import messages, operating, send_test, serving, text, working
+from gatepost.cli.backup import back_up_database
 from gatepost.cli.feedback import feedback_cli
 from gatepost.cli.leaving import FAILED, REFUSED, failing
 from gatepost.cli.operators import operator_cli
@@ -28,7 +29,6 @@ from gatepost.version import VERSION
 cli = typer.Typer(
     name="gatepost",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     pretty_exceptions_show_locals=False,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -184,6 +184,7 @@ def resend_message(id: MessageId, reason: Reason = None) -> None:
     _act(Action.RESEND, id, reason)
 
 
+cli.command("backup")(back_up_database)
 cli.command("export")(export_person)
 cli.command("erase")(erase_person)
 
