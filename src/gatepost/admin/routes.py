@@ -5,6 +5,7 @@ from fastapi import APIRouter, Depends
 from gatepost.admin.access import open_once_somebody_operates
 from gatepost.admin.house import House
 from gatepost.admin.kit import PAGE, STATIC_PATH, static_files
+from gatepost.admin.pages.account import add_account
 from gatepost.admin.pages.accounts import add_accounts
 from gatepost.admin.pages.activity import add_activity
 from gatepost.admin.pages.audit import add_audit
@@ -25,6 +26,7 @@ _PAGES = (
     add_search,
     add_message,
     add_accounts,
+    add_account,
     add_suppressions,
     add_sign_ups,
     add_servers,

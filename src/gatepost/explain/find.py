@@ -29,7 +29,7 @@ from gatepost.suppression.tables import suppressions
 LOOKED_THROUGH = 20_000
 MAX_TEXT_CHARACTERS = 320
 LEAST_PART_CHARACTERS = 2
-PAGE = 50
+PAGE_ROWS = 50
 MOST_BESIDE = 20  # accounts and suppressions beside a page of messages
 
 # PostgreSQL's text has no NUL, UTF-8 has no half of a character: no row has them.
@@ -94,7 +94,7 @@ def find(connection: Connection, wanted: Wanted, *, keys: Keys, hiding: Hiding) 
     if len(text) > MAX_TEXT_CHARACTERS or _UNSTORABLE.search(text) or (text and len(text) < LEAST_PART_CHARACTERS):
         return Found(Kind.NOTHING)
     if not text:
-        return _paged(Kind.NOTHING, search.page(connection, **_which(wanted), limit=PAGE))
+        return _paged(Kind.NOTHING, search.page(connection, **_which(wanted), limit=PAGE_ROWS))
     if (id := _as_id(text)) is not None:
         return _of_id(connection, id, text, wanted)
     if (message := _of_message_id(connection, text)) is not None:
@@ -111,7 +111,7 @@ def find(connection: Connection, wanted: Wanted, *, keys: Keys, hiding: Hiding) 
 
 
 def find_accounts(
-    connection: Connection, text: str, *, before: uuid.UUID | None = None, limit: int = PAGE
+    connection: Connection, text: str, *, before: uuid.UUID | None = None, limit: int = PAGE_ROWS
 ) -> tuple[list[AccountRow], bool]:
     """Find accounts by address, part of one or id; without a text the newest. Also whether the look was bounded.
 
@@ -169,7 +169,7 @@ def _of_message_id(connection: Connection, text: str) -> MessageRow | None:
 
 def _of_address(connection: Connection, address: Address, wanted: Wanted, keys: Keys, hiding: Hiding) -> Found:
     recipient_keys = [address.key, *keys.hidden_addresses(address.key)]
-    rows = search.page(connection, recipient_keys=recipient_keys, **_which(wanted), limit=PAGE)
+    rows = search.page(connection, recipient_keys=recipient_keys, **_which(wanted), limit=PAGE_ROWS)
     return _paged(
         Kind.ADDRESS,
         rows,
@@ -183,7 +183,7 @@ def _which(wanted: Wanted) -> dict[str, Any]:
 
 
 def _paged(kind: Kind, rows: Sequence[MessageRow], **beside: Any) -> Found:
-    return Found(kind, rows, older=rows[-1].id if len(rows) == PAGE else None, **beside)
+    return Found(kind, rows, older=rows[-1].id if len(rows) == PAGE_ROWS else None, **beside)
 
 
 def _accounts(connection: Connection, condition: Any) -> list[AccountRow]:
@@ -202,7 +202,7 @@ def _messages_like(connection: Connection, text: str, wanted: Wanted) -> list[Me
     for name in ("state", "template"):
         if (value := getattr(wanted, name)) is not None:
             chosen = chosen.where(newest.c[name] == value)
-    chosen = chosen.order_by(newest.c.id.desc()).limit(PAGE)
+    chosen = chosen.order_by(newest.c.id.desc()).limit(PAGE_ROWS)
     query = select(*_MESSAGE).where(messages.c.id.in_(chosen)).order_by(messages.c.id.desc())
     return [MessageRow(**row._mapping) for row in connection.execute(query)]
 
