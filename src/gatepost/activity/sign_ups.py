@@ -124,7 +124,7 @@ def _is(condition: Any) -> ColumnElement[int]:
 
 def _one_sign_up() -> Select[Any]:
     key = accounts.c.address_key
-    # What stands after the last @: a local part in quotes may hold others.
+    # What stands after the @, in words that both databases know.
     domain = func.substr(key, func.length(func.rtrim(key, func.replace(key, "@", ""))) + 1)
     return (
         select(
