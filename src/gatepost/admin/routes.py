@@ -10,6 +10,7 @@ from gatepost.admin.pages.accounts import add_accounts
 from gatepost.admin.pages.activity import add_activity
 from gatepost.admin.pages.audit import add_audit
 from gatepost.admin.pages.message import add_message
+from gatepost.admin.pages.message_actions import add_message_actions
 from gatepost.admin.pages.operators import add_operators
 from gatepost.admin.pages.password import add_password
 from gatepost.admin.pages.search import add_search
@@ -25,6 +26,7 @@ _PAGES = (
     add_activity,
     add_search,
     add_message,
+    add_message_actions,
     add_accounts,
     add_account,
     add_suppressions,

@@ -16,6 +16,15 @@ _NOW_MS = 1_795_442_520_000  # 2026-11-23 14:02 UTC, as the samples say
 
 
 @dataclass(frozen=True)
+class Parts:
+    """What a message says: its fields in order, decoded, each on one line; its plain text; its page."""
+
+    headers: Sequence[tuple[str, str]] = field(repr=False)
+    text: str = field(repr=False)
+    html: str = field(repr=False)
+
+
+@dataclass(frozen=True)
 class Preview:
     """One message.
 
@@ -84,10 +93,14 @@ def preview(templates: Templates, composer: Composer, message: str, language: st
 
 def read_back(of: Sample, content: bytes) -> Preview:
     """Read the bytes of a message."""
+    read = parts_of(content)
+    return Preview(sample=of, content=content, headers=read.headers, text=read.text, html=read.html)
+
+
+def parts_of(content: bytes) -> Parts:
+    """Read the bytes of a message as its parts."""
     message = message_from_bytes(content, policy=policy.default)
-    return Preview(
-        sample=of,
-        content=content,
+    return Parts(
         headers=tuple((name, " ".join(str(value).split())) for name, value in message.items()),
         text=_body(message, "plain"),
         html=_body(message, "html"),

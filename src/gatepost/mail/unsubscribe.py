@@ -45,7 +45,7 @@ class UnsubscribeLinks:
 
     def __init__(self, keys: Sequence[bytes], public_url: str, hide: Callable[[str], bytes]) -> None:
         self._keys = tuple(keys)
-        self._page = f"{_as_ascii(public_url)}{PATH}"
+        self._page = page_of(public_url)
         self._hide = hide
 
     def link(self, row_id: uuid.UUID, address_key: str) -> str:
@@ -68,6 +68,15 @@ class UnsubscribeLinks:
 def has_form(token: str) -> bool:
     """Whether a text looks like a token of ours; it says nothing of who wrote it."""
     return _TOKEN.fullmatch(token) is not None
+
+
+def page_of(public_url: str) -> str:
+    """Write what stands in a link before its token.
+
+    Raises:
+        SettingsError: `public_url` names a host that no domain name can be.
+    """
+    return f"{_as_ascii(public_url)}{PATH}"
 
 
 def _as_ascii(url: str) -> str:
