@@ -529,7 +529,7 @@ class OperatorChanged(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class OperatorActed(Event):
-    """An operator held, released, cancelled or resent a message; the same stands in the table `audit`."""
+    """An operator held, released, cancelled or resent a message, or looked at its mail; the same stands in `audit`."""
 
     actor: str
     action: str
