@@ -16,6 +16,7 @@ from gatepost.cli.operators import operator_cli
 from gatepost.cli.person import erase_person, export_person
 from gatepost.cli.queue import queue_cli
 from gatepost.cli.suppressions import suppressions_cli
+from gatepost.cli.templates import templates_cli
 from gatepost.database.opening import open_database
 from gatepost.database.schema import current_revision
 from gatepost.errors import GatepostError, SettingsError
@@ -41,6 +42,7 @@ cli.add_typer(suppressions_cli, name="suppressions")
 cli.add_typer(feedback_cli, name="feedback")
 cli.add_typer(operator_cli, name="operator")
 cli.add_typer(queue_cli, name="queue")
+cli.add_typer(templates_cli, name="templates")
 
 MessageId = Annotated[uuid.UUID, typer.Argument(help="The message's id, as `messages list` prints it.")]
 Reason = Annotated[str | None, typer.Option(help="Why; kept with what was done, at most 500 characters.")]

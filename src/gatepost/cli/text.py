@@ -39,6 +39,13 @@ def as_json(value: object) -> None:
     print(json.dumps(value, indent=2))
 
 
+def passage(value: str) -> None:
+    """Print text of several lines: as it is into a pipe or a file, and with nothing that steers on a terminal."""
+    if sys.stdout.isatty():
+        value = "\n".join(printable(line) for line in value.split("\n"))
+    print(value, end="" if value.endswith("\n") else "\n")
+
+
 def duration(seconds: float) -> str:
     """Write how long something took or lasts in its two largest units: 45 s, 3 min 5 s, 2 d 4 h."""
     left = round(seconds)
