@@ -33,7 +33,7 @@ RIGHTLY_IN = ("*.eml", "secret.key", "gatepost.toml", "*.env", "*.py", "*.pem", 
 _SHAPE = slice(22, 36), slice(43, 57)
 _PASSWORDS = ("password", "current_password")
 _NO_NAME = re.compile(r"[^\w .-]+")
-_COOKIE = re.compile(r"(?:__Host-)?gatepost=([\w-]{43})(?:;|$)")
+_COOKIE = re.compile(r"(?:__Host-)?gatepost(?:-operator)?=([\w-]{43})(?:;|$)")
 
 
 class Issued:
