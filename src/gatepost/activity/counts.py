@@ -79,9 +79,11 @@ def count_bounced(connection: Connection, width_ms: int, from_ms: int, until_ms:
     return found
 
 
+# The state is asked for as a text that no index has: else SQLite would look through all that was ever accepted.
+_WAS_TAKEN = text(f"(state || '') IN ({', '.join(repr(str(one)) for one in TAKEN)})")
 _TIMES = (
     select(messages.c.settled_at - messages.c.created_at)
-    .where(messages.c.settled_at >= bindparam("from_ms"), _is_one_of(TAKEN))
+    .where(messages.c.settled_at >= bindparam("from_ms"), _WAS_TAKEN)
     .order_by(messages.c.settled_at.desc())
     .limit(TIMED_MESSAGES)
 )

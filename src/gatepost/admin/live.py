@@ -17,7 +17,7 @@ from gatepost.web.context import Stopping
 # Two frames a second.
 PACE_S = 0.5
 # Where a look is expensive, at most so much of the time goes into looking.
-MOST_OF_THE_TIME = 0.05
+MOST_OF_THE_TIME = 0.2
 # Without a write nobody notices that a browser has gone.
 KEEP_ALIVE_S = 15.0
 # How long the stream of a session that has ended may go on.
@@ -47,19 +47,28 @@ class Live:
         still_signed_in: which of these sessions of operators have not ended.
         stopping: set when the process begins to stop.
         clock: says how long a look takes.
+        pace_s: seconds from one frame to the next.
 
     Attributes:
         renders: how many frames were made so far.
     """
 
     def __init__(
-        self, look: Look, render: Render, still_signed_in: StillSignedIn, stopping: Stopping, clock: Clock
+        self,
+        look: Look,
+        render: Render,
+        still_signed_in: StillSignedIn,
+        stopping: Stopping,
+        clock: Clock,
+        *,
+        pace_s: float = PACE_S,
     ) -> None:
         self._look = look
         self._render = render
         self._still_signed_in = still_signed_in
         self._stopping = stopping
         self._clock = clock
+        self._pace_s = pace_s
         self._viewers: set[_Viewer] = set()
         self._task: asyncio.Task[None] | None = None
         self._news = asyncio.Event()
@@ -113,7 +122,7 @@ class Live:
                 await self._frame()
                 await self._end_sessions(began)
                 took_s = self._clock.monotonic() - began
-                await self._pause(max(PACE_S - took_s, took_s / MOST_OF_THE_TIME))
+                await self._pause(max(self._pace_s - took_s, took_s / MOST_OF_THE_TIME - took_s))
         finally:
             # Also where a bug ended it: browsers come back, and a new task is made for them.
             for viewer in self._viewers:
