@@ -17,6 +17,7 @@ from gatepost.cli.person import erase_person, export_person
 from gatepost.cli.queue import queue_cli
 from gatepost.cli.suppressions import suppressions_cli
 from gatepost.cli.templates import templates_cli
+from gatepost.cli.watch import watch_messages
 from gatepost.database.opening import open_database
 from gatepost.database.schema import current_revision
 from gatepost.errors import GatepostError, SettingsError
@@ -146,6 +147,15 @@ def show_message(id: MessageId, as_json: Json = False) -> None:
     if not asyncio.run(messages.print_one(Settings.load(), id, as_json=as_json)):
         text.complain(_NO_SUCH_MESSAGE.format(id))
         raise typer.Exit(FAILED)
+
+
+@messages_cli.command("watch")
+def watch(
+    limit: Annotated[int, typer.Option(min=1, max=MAX_PAGE, help="The newest so many.")] = 20,
+    as_json: Annotated[bool, typer.Option("--json", help="Print a line of JSON for each move.")] = False,
+) -> None:
+    """Watch the newest messages move, until Ctrl+C."""
+    watch_messages(Settings.load(), limit, as_json=as_json)
 
 
 def _act(action: Action, id: uuid.UUID, reason: str | None) -> None:

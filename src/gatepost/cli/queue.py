@@ -1,6 +1,7 @@
 """`gatepost queue`: how the queue stands, and the switch that holds all of it."""
 
 import asyncio
+from dataclasses import replace
 from typing import Annotated, Any
 
 import typer
@@ -82,14 +83,19 @@ def in_words(stats: QueueStats, now_ms: int) -> list[tuple[str, object]]:
 
 async def _read(settings: Settings, now_ms: int) -> QueueStats:
     database = await open_for_reading(settings.database_url)
-    file = settings.database_file
+    alone = settings.database_file is not None
     try:
-        stats = await database.read(lambda connection: queue_stats(connection, now_ms, alone=file is not None))
+        stats = await database.read(lambda connection: queue_stats(connection, now_ms, alone=alone))
     finally:
         await database.close()
-    if file is not None and not somebody_listens(file.resolve()):
-        return QueueStats(**{**vars(stats), "workers": 0})  # rows of a process that is dead
-    return stats
+    return without_the_dead(stats, settings)
+
+
+def without_the_dead(stats: QueueStats, settings: Settings) -> QueueStats:
+    """Count no workers where the process that owns a SQLite file is gone and its row is left."""
+    file = settings.database_file
+    gone = file is not None and not somebody_listens(file.resolve())
+    return replace(stats, workers=0) if gone else stats
 
 
 def _act(action: str, reason: str | None) -> dict[str, Any]:
