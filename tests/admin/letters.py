@@ -1,15 +1,20 @@
-"""Messages for tests of the operators' pages: of real registrations, in a state of choice."""
+"""Messages for tests of the operators' pages: of real registrations."""
 
 import time
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import select
 
+from gatepost.audit.trail import Signature
+from gatepost.outbox.queue_hold import hold_queue, release_queue
 from gatepost.outbox.tables import messages
 from tests.admin.site import PASSWORD, Site
 
 PATIENCE_S = 10
+BY = Signature(actor="operator mira", reason="the provider is down")
 
 
 def register(house: Site, address: str, name: str = "Ada Lovelace") -> uuid.UUID:
@@ -39,11 +44,12 @@ def accepted(house: Site, id: uuid.UUID) -> uuid.UUID:
     return id
 
 
-def change(house: Site, id: uuid.UUID, **values: Any) -> None:
-    """Write what became of a message into its row."""
-
-    async def write() -> None:
-        query = update(messages).where(messages.c.id == id).values(**values)
-        await house.gatepost._database.write(lambda tx: tx.execute(query))
-
-    house.call(write)
+@contextmanager
+def queue_held(house: Site) -> Iterator[None]:
+    """Nothing goes out meanwhile."""
+    parts = (house.gatepost.write, house.gatepost.clock, house.gatepost.events, BY)
+    house.call(hold_queue, *parts)
+    try:
+        yield
+    finally:
+        house.call(release_queue, *parts)
