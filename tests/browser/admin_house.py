@@ -64,6 +64,7 @@ class AdminHouse:
         self.service.start()
         self.service.wait_until_ready()
         self._sessions: dict[Role, str] = {}
+        self._accounts: dict[str, str] = {}
 
     def close(self) -> None:
         """End both."""
@@ -116,9 +117,11 @@ class AdminHouse:
         return self.messages(address)[0][0]
 
     def account(self, address: str) -> str:
-        """The id of an account."""
-        (rows,) = self.service.tables.read(f"SELECT id FROM accounts WHERE email = '{address}'")
-        return str(uuid.UUID(bytes=rows[0][0]))
+        """The id of the account that had this address when it was first asked for."""
+        if address not in self._accounts:
+            (rows,) = self.service.tables.read(f"SELECT id FROM accounts WHERE email = '{address}'")
+            self._accounts[address] = str(uuid.UUID(bytes=rows[0][0]))
+        return self._accounts[address]
 
     def wait_for(self, address: str, state: str) -> str:
         """Wait until the newest message to an address is in a state; returns its id."""
@@ -147,7 +150,7 @@ class AdminHouse:
     def session(self, role: Role) -> str:
         """The cookie of an operator of this role who is signed in; it makes the operator."""
         if role not in self._sessions:
-            self._sessions[role] = self._signed_in(self.operator(role))
+            self._sessions[role] = self.sign_in_operator(self.operator(role))
         return self._sessions[role]
 
     def operator(self, role: Role, name: str = "") -> str:
@@ -160,7 +163,8 @@ class AdminHouse:
         ISSUED.note("password", PASSWORD)
         return name
 
-    def _signed_in(self, name: str) -> str:
+    def sign_in_operator(self, name: str) -> str:
+        """Sign in as an operator; returns the value of the session's cookie."""
         _, fields, page = self.service.request("GET", "/admin/login", Accept="text/html")
         key = _KEY.search(page.decode())
         assert key is not None, page

@@ -1,7 +1,7 @@
 """Every page of the operators in a lived-in house."""
 
 from gatepost.operators.role import Role
-from tests.browser.admin_house import ADA, BO, FULL, GONE, HELD, LOST, UNKNOWN, AdminHouse
+from tests.browser.admin_house import ADA, BO, ELSA, FULL, GONE, HELD, LOST, UNKNOWN, AdminHouse
 from tests.support.crawl import crawl
 
 FIRST = "/admin"
@@ -17,6 +17,8 @@ ELSEWHERE = (
 
 
 def every_page(house: AdminHouse, role: Role = Role.OWNER) -> list[str]:
-    """A message in each plight, and one address of every kind that links lead to."""
+    """A message in each plight, two accounts, and one address of every kind that links lead to."""
     plights = [f"/admin/messages/{house.message(one)}" for one in (FULL, GONE, LOST, ADA, BO, HELD, UNKNOWN)]
-    return list(crawl(lambda path: house.get(path, role)[1], [FIRST, *plights, *ELSEWHERE]))
+    accounts = [f"/admin/accounts/{house.account(one)}" for one in (ADA, ELSA)]
+    first = [FIRST, *plights, *accounts, *ELSEWHERE]
+    return list(crawl(lambda path: house.get(path, role)[1], first))
