@@ -9,10 +9,14 @@ from pathlib import Path
 from sqlalchemy import Connection
 
 from gatepost.accent import accent_of
+from gatepost.accounts.challenge import Challenge
+from gatepost.accounts.gate import Gate
 from gatepost.accounts.keys import Keys, hkdf
 from gatepost.accounts.messages import Links
+from gatepost.accounts.password_policy import PasswordPolicy
 from gatepost.accounts.passwords import Passwords
-from gatepost.clock import minute
+from gatepost.clock import Clock, minute
+from gatepost.database.connection import Database
 from gatepost.delivery.attempt import Compose
 from gatepost.delivery.bounces import Bounces
 from gatepost.delivery.round import Prepare
@@ -74,6 +78,45 @@ def build_passwords(settings: Settings) -> Passwords:
         time_cost=settings.argon2_time_cost,
         parallelism=settings.argon2_parallelism,
     )
+
+
+def build_gate(
+    settings: Settings,
+    *,
+    database: Database,
+    passwords: Passwords,
+    keys: Keys,
+    hiding: Hiding,
+    clock: Clock,
+    events: Events,
+    challenge: Challenge | None = None,
+) -> Gate:
+    """Make what the account flows need, with the policy of the settings."""
+    return Gate(
+        database=database,
+        passwords=passwords,
+        keys=keys,
+        hiding=hiding,
+        clock=clock,
+        events=events,
+        message_id_domain=message_id_domain(settings),
+        reveal_accounts=settings.reveal_accounts,
+        welcome=settings.welcome,
+        password_policy=PasswordPolicy(
+            settings.password_min_length, settings.product_name, settings.password_min_score
+        ),
+        limited=settings.rate_limits,
+        sign_up_alarm_per_hour=settings.sign_up_alarm_per_hour,
+        session_idle_s=settings.session_idle_s,
+        session_lifetime_s=settings.session_lifetime_s,
+        deleted_kept_days=settings.deleted_kept_days,
+        challenge=challenge,
+    )
+
+
+def message_id_domain(settings: Settings) -> str:
+    """The right-hand side of every Message-ID: the sender's domain."""
+    return parse_sender(settings.sender).domain
 
 
 def build_links(settings: Settings, keys: Keys) -> Links:
@@ -165,17 +208,9 @@ def build_signer(settings: Settings) -> Signer | None:
     return Signer(key, settings.dkim_domain or parse_sender(settings.sender).domain, settings.dkim_selector)
 
 
-def build_transport(settings: Settings, events: Events | None = None, switch: Switch | None = None) -> Transport:
-    """Make the transport the settings ask for: SMTP, or the development mail server.
-
-    Args:
-        settings: the effective settings.
-        events: hears of its servers; None for nobody.
-        switch: of the development mail server; None lets it accept always.
-    """
-    if not settings.smtp_url:
-        return FolderTransport(mailbox_folder(settings), events=events, switch=switch)
-    servers = [
+def build_servers(settings: Settings) -> list[Server]:
+    """Make the submission servers, in the order in which they are tried; none in development without SMTP_URL."""
+    return [
         Server(
             host=one.host,
             port=one.port,
@@ -188,8 +223,20 @@ def build_transport(settings: Settings, events: Events | None = None, switch: Sw
         )
         for one in settings.smtp_url
     ]
+
+
+def build_transport(settings: Settings, events: Events | None = None, switch: Switch | None = None) -> Transport:
+    """Make the transport the settings ask for: SMTP, or the development mail server.
+
+    Args:
+        settings: the effective settings.
+        events: hears of its servers; None for nobody.
+        switch: of the development mail server; None lets it accept always.
+    """
+    if not settings.smtp_url:
+        return FolderTransport(mailbox_folder(settings), events=events, switch=switch)
     return SmtpTransport(
-        servers,
+        build_servers(settings),
         connections=settings.worker_slots,
         attempt_timeout_s=settings.attempt_timeout_s,
         final_reply_timeout_s=settings.final_reply_timeout_s,
