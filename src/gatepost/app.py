@@ -12,9 +12,7 @@ from typing import TypeVar
 from fastapi import APIRouter, FastAPI
 
 from gatepost.accounts.challenge import Challenge
-from gatepost.accounts.gate import Gate
 from gatepost.accounts.link_opens import LinkOpens
-from gatepost.accounts.password_policy import PasswordPolicy
 from gatepost.admin.house import House
 from gatepost.admin.kit import AdminKit
 from gatepost.admin.routes import admin_router
@@ -46,6 +44,7 @@ from gatepost.outbox.workers import living
 from gatepost.parts import (
     build_bounces,
     build_composer,
+    build_gate,
     build_hiding,
     build_keys,
     build_links,
@@ -59,6 +58,7 @@ from gatepost.parts import (
     build_unsubscribe_links,
     compose_with,
     host_events,
+    message_id_domain,
 )
 from gatepost.seam import Mail
 from gatepost.settings import Settings
@@ -148,7 +148,6 @@ class Gatepost:
         own_folder = pages or settings.pages
         self._pages = None if own_folder is None else own_pages(own_folder)
         self._composer = build_composer(settings, self._templates)
-        message_id_domain = self._composer.return_path.rpartition("@")[2]
         passwords = build_passwords(settings)
         switch = Switch()
         self._life = Life(
@@ -160,28 +159,21 @@ class Gatepost:
             passwords=passwords,
         )
         self.mail = Mail(
-            self._templates, self.clock, message_id_domain=message_id_domain, on_enqueued=self._warn_if_not_running
+            self._templates,
+            self.clock,
+            message_id_domain=message_id_domain(settings),
+            on_enqueued=self._warn_if_not_running,
         )
         self._warned_not_running = not worker
         self._submits = worker
-        self.gate = Gate(
+        self.gate = build_gate(
+            settings,
             database=self._database,
             passwords=passwords,
             keys=self._keys,
             hiding=self._hiding,
             clock=self.clock,
             events=self.events,
-            message_id_domain=message_id_domain,
-            reveal_accounts=settings.reveal_accounts,
-            welcome=settings.welcome,
-            password_policy=PasswordPolicy(
-                settings.password_min_length, settings.product_name, settings.password_min_score
-            ),
-            limited=settings.rate_limits,
-            sign_up_alarm_per_hour=settings.sign_up_alarm_per_hour,
-            session_idle_s=settings.session_idle_s,
-            session_lifetime_s=settings.session_lifetime_s,
-            deleted_kept_days=settings.deleted_kept_days,
             challenge=challenge,
         )
         self._signer = build_signer(settings)
@@ -195,9 +187,11 @@ class Gatepost:
             clock=self.clock,
             events=self.events,
             hiding=self._hiding,
+            gate=self.gate,
             unknown_addresses=self._keys.hidden_addresses,
             take_feedback=self._feedback.take,
             scrub=self._database.scrub,
+            ring=self._ring_the_bell,
         )
         file = settings.database_file
         self._control = ControlSocket(file, orders_of(desk), self.events) if file is not None else None

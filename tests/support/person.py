@@ -42,6 +42,7 @@ def desk_of(flows: Flows, events: Events | None = None) -> OrderDesk:
         clock=gate.clock,
         events=heard,
         hiding=gate.hiding,
+        gate=gate,
         unknown_addresses=gate.keys.hidden_addresses,
         take_feedback=FeedbackDesk(gate.database.write, gate.clock, heard, gate.hiding).take,
         scrub=gate.database.scrub,

@@ -9,6 +9,7 @@ import secrets
 import uuid
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import Protocol
 
 from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
@@ -46,6 +47,13 @@ class Current:
 
     account: Account
     session_id: uuid.UUID
+
+
+class Lasting(Protocol):
+    """What says how long a session lasts without a request; a Gate is one."""
+
+    @property
+    def session_idle_s(self) -> float: ...
 
 
 _SHOWN = [sessions.c[name] for name in Session.__dataclass_fields__]
@@ -144,7 +152,7 @@ async def list_sessions(gate: Gate, current: Current) -> list[Session]:
     return await gate.database.read(lambda connection: open_sessions(connection, gate, current.account.id, now_ms))
 
 
-def open_sessions(connection: Connection, gate: Gate, account_id: uuid.UUID, now_ms: int) -> list[Session]:
+def open_sessions(connection: Connection, gate: Lasting, account_id: uuid.UUID, now_ms: int) -> list[Session]:
     """The sessions of an account that have not ended, the one used last first."""
     values = {"of_account": account_id, **_bounds(gate, now_ms)}
     return [Session(**row) for row in connection.execute(_OPEN, values).mappings()]
@@ -202,7 +210,7 @@ def _end_by_digest(tx: Connection, digest: bytes) -> uuid.UUID | None:
     return ended
 
 
-def _bounds(gate: Gate, now_ms: int) -> dict[str, int]:
+def _bounds(gate: Lasting, now_ms: int) -> dict[str, int]:
     return {"now_ms": now_ms, "idle_since": now_ms - round(gate.session_idle_s * 1000)}
 
 

@@ -9,8 +9,10 @@ from gatepost.cli import text
 from gatepost.errors import (
     ActionRefused,
     LastOwner,
+    NoSuchAccount,
     NoSuchMessage,
     NoSuchOperator,
+    NoSuchSession,
     NoSuchSuppression,
     OperatorNameTaken,
     TryLater,
@@ -29,7 +31,7 @@ def failing(missing: str) -> Iterator[None]:
     """
     try:
         yield
-    except (NoSuchMessage, NoSuchSuppression, NoSuchOperator):
+    except (NoSuchAccount, NoSuchMessage, NoSuchSession, NoSuchSuppression, NoSuchOperator):
         text.complain(missing)
         raise typer.Exit(FAILED) from None
     except (ActionRefused, OperatorNameTaken, LastOwner, TryLater) as refusal:

@@ -21,7 +21,7 @@ from gatepost.events import Events
 from gatepost.feedback.desk import FeedbackDesk
 from gatepost.orders.all import ORDERS
 from gatepost.orders.desk import OrderDesk
-from gatepost.parts import build_hiding, build_keys
+from gatepost.parts import build_gate, build_hiding, build_keys, build_passwords
 from gatepost.settings import Settings
 
 OWNER_WAIT_S = 5.0  # for an owner of the file that is about to listen, or to end
@@ -105,6 +105,15 @@ async def _directly(settings: Settings, wish: Wish, by: Signature) -> dict[str, 
             clock=clock,
             events=events,
             hiding=hiding,
+            gate=build_gate(
+                settings,
+                database=database,
+                passwords=build_passwords(settings),
+                keys=keys,
+                hiding=hiding,
+                clock=clock,
+                events=events,
+            ),
             unknown_addresses=keys.hidden_addresses,
             take_feedback=FeedbackDesk(database.write, clock, events, hiding).take,
             scrub=database.scrub,

@@ -11,8 +11,10 @@ from gatepost.errors import (
     InvalidInput,
     LastOwner,
     MessageInFlight,
+    NoSuchAccount,
     NoSuchMessage,
     NoSuchOperator,
+    NoSuchSession,
     NoSuchSuppression,
     OperatorNameTaken,
     TryLater,
@@ -68,6 +70,8 @@ _REFUSALS: dict[str, type[GatepostError]] = {
     "no_such_message": NoSuchMessage,
     "no_such_suppression": NoSuchSuppression,
     "no_such_operator": NoSuchOperator,
+    "no_such_account": NoSuchAccount,
+    "no_such_session": NoSuchSession,
     "operator_name_taken": OperatorNameTaken,
     "last_owner": LastOwner,
     "message_in_flight": MessageInFlight,
@@ -100,7 +104,8 @@ def read_answer(line: bytes) -> dict[str, Any]:
     """Read what the service answered: what the order gave back.
 
     Raises:
-        NoSuchMessage: there is none with this id; NoSuchSuppression and NoSuchOperator alike.
+        NoSuchMessage: there is none with this id; NoSuchSuppression, NoSuchOperator, NoSuchAccount and NoSuchSession
+            alike.
         OperatorNameTaken: there is one of this name.
         LastOwner: no owner would be left.
         MessageInFlight: a worker has it at this moment.

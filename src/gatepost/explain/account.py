@@ -1,7 +1,7 @@
 """Everything support sees of one account, read at one moment. Changes nothing, and holds no secret."""
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, func, select
@@ -18,6 +18,26 @@ from gatepost.suppression.page import SuppressionRow, of_address
 
 MOST_MESSAGES = 20
 MOST_CHANGES = 20
+
+
+@dataclass(frozen=True)
+class Known:
+    """What must be known to read an account.
+
+    Args:
+        hidden_addresses: the keyed hashes under which messages to an address key stand while nobody has an account.
+        suppressed_as: everything an address key may stand as in a suppression.
+        session_idle_s: how long a session lasts without a request.
+    """
+
+    hidden_addresses: Callable[[str], Sequence[str]]
+    suppressed_as: Callable[[str], Sequence[str]]
+    session_idle_s: float
+
+    @classmethod
+    def of(cls, gate: Gate) -> "Known":
+        """What the flows know."""
+        return cls(gate.keys.hidden_addresses, gate.hiding.forms, gate.session_idle_s)
 
 
 @dataclass(frozen=True)
@@ -57,13 +77,13 @@ class AccountSeen:
 _CHANGE = [address_changes.c[name] for name in ChangeRow.__dataclass_fields__]
 
 
-def see(connection: Connection, account_id: uuid.UUID, *, gate: Gate, now_ms: int) -> AccountSeen:
+def see(connection: Connection, account_id: uuid.UUID, *, known: Known, now_ms: int) -> AccountSeen:
     """Read one account.
 
     Args:
         connection: a reading connection.
         account_id: which.
-        gate: knows how long sessions last, and how addresses are hidden.
+        known: how addresses are hidden, and how long sessions last.
         now_ms: wall time in milliseconds.
 
     Raises:
@@ -73,7 +93,7 @@ def see(connection: Connection, account_id: uuid.UUID, *, gate: Gate, now_ms: in
     if row is None:
         raise NoSuchAccount(f"there is no account with the id {account_id}")
     account = as_account(row)
-    hidden = gate.keys.hidden_addresses(account.address_key)
+    recipient_keys = [account.address_key, *known.hidden_addresses(account.address_key)]
     waiting = select(func.count()).where(candidates.c.account_id == account_id, candidates.c.closed_at.is_(None))
     changes = (
         select(*_CHANGE)
@@ -84,9 +104,9 @@ def see(connection: Connection, account_id: uuid.UUID, *, gate: Gate, now_ms: in
     return AccountSeen(
         account,
         connection.scalar(waiting) or 0,
-        open_sessions(connection, gate, account_id, now_ms),
-        search.page(connection, recipient_keys=[account.address_key, *hidden], limit=MOST_MESSAGES),
-        of_address(connection, gate.hiding.forms(account.address_key)),
+        open_sessions(connection, known, account_id, now_ms),
+        search.page(connection, recipient_keys=recipient_keys, limit=MOST_MESSAGES),
+        of_address(connection, known.suppressed_as(account.address_key)),
         [ChangeRow(*one) for one in connection.execute(changes)],
         done_to(connection, account_id)[::-1],
     )

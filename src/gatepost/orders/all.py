@@ -5,6 +5,7 @@ from functools import partial
 from typing import Any
 
 from gatepost.audit.trail import Signature
+from gatepost.orders.account import account
 from gatepost.orders.desk import Order, OrderDesk, Values
 from gatepost.orders.feedback import feedback
 from gatepost.orders.message import message
@@ -19,6 +20,7 @@ ORDERS: dict[str, Order] = {
     "suppress": suppress,
     "lift": lift,
     "erase": erase,
+    "account": account,
     "add_operator": add_operator,
     "change_operator": change_operator,
     "queue": queue,

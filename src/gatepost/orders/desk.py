@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
+from gatepost.accounts.gate import Gate
 from gatepost.audit.trail import Signature
 from gatepost.clock import Clock
 from gatepost.database.connection import Work
@@ -22,6 +23,10 @@ async def leave_as_it_is() -> str | None:
     return None
 
 
+async def ring_for_nobody() -> None:
+    """Wake no worker: here runs none."""
+
+
 class Write(Protocol):
     """Runs a work in one durable transaction, and rings the worker after it."""
 
@@ -37,18 +42,22 @@ class OrderDesk:
         clock: what time it is.
         events: told what was done.
         hiding: hides the addresses of suppressions.
+        gate: what the account flows need; what they write rings by `ring` alone.
         unknown_addresses: every keyed hash under which messages about an address key without an account may stand.
         take_feedback: takes facts, durably; see `FeedbackDesk.take`.
         scrub: makes what was deleted unreadable in the files of the database, as far as it can; see `Database.scrub`.
+        ring: wakes the worker.
     """
 
     write: Write
     clock: Clock
     events: Events
     hiding: Hiding
+    gate: Gate
     unknown_addresses: Callable[[str], list[str]]
     take_feedback: Callable[[Sequence[Fact]], Awaitable[list[Taken]]]
     scrub: Callable[[], Awaitable[str | None]] = leave_as_it_is
+    ring: Callable[[], Awaitable[None]] = ring_for_nobody
 
 
 class Order(Protocol):

@@ -17,7 +17,7 @@ from gatepost.admin.house import House
 from gatepost.admin.kit import PAGE
 from gatepost.audit.trail import Signature
 from gatepost.errors import ActionRefused, InvalidInput, NoSuchSession
-from gatepost.explain.account import see
+from gatepost.explain.account import Known, see
 from gatepost.operators.role import Role
 from gatepost.operators.sessions import CurrentOperator
 
@@ -70,7 +70,7 @@ async def _show(
     tried: str = "",
 ) -> Response:
     now_ms = house.web.clock.now_ms()
-    seen = await house.web.database.read(partial(see, account_id=id, gate=house.gate, now_ms=now_ms))
+    seen = await house.web.database.read(partial(see, account_id=id, known=Known.of(house.gate), now_ms=now_ms))
     return house.kit.show(
         request,
         "account",
