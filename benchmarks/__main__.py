@@ -5,12 +5,14 @@ import signal
 import sys
 import time
 
-from benchmarks import first_bytes, hung, low_load, memory, pruning, registration, smtp, storm, timing
+from benchmarks import first_bytes, hung, live, low_load, memory, pruning, registration, smtp, storm, timing
 from benchmarks.figures import LABELS
 from benchmarks.processes import OtherWork
 from benchmarks.report import publish
 
-MEASURES = [one.MEASURE for one in (registration, storm, hung, timing, smtp, low_load, memory, pruning, first_bytes)]
+MEASURES = [
+    one.MEASURE for one in (registration, storm, hung, timing, smtp, low_load, memory, pruning, first_bytes, live)
+]
 
 
 def main() -> int:

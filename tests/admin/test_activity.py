@@ -16,7 +16,7 @@ from gatepost.operators.role import Role
 from gatepost.outbox.queue_hold import hold
 from gatepost.testing import Refuse, Step, SubmissionServer
 from tests.admin.site import PASSWORD, Browser, Site, site
-from tests.admin.watcher import figures
+from tests.support.live_page import figures
 
 VENDOR = Path(admin.__file__).parent / "static" / "vendor"
 SAME = {"sec-fetch-site": "same-origin"}

@@ -15,6 +15,7 @@ from gatepost.database.opening import open_database
 from gatepost.operators.tables import operator_sessions, operators
 
 COOKIE = "gatepost-operator"
+LIVE = "/admin/live"
 _FIGURE = re.compile(r'id="(accepted|waiting|deferred|failed|bounced|sending)">(\d+)')
 _DAY_MS = 24 * 3600 * 1000
 
@@ -41,9 +42,9 @@ def sign_in(url: str, role: str = "support") -> str:
 
 
 def open_stream(port: int, token: str, timeout_s: float = 20.0) -> http.client.HTTPResponse:
-    """Open the stream of what goes on, as a browser does; close the answer when enough was seen."""
+    """Open the stream of what goes on, as a page of ours does; close the answer when enough was seen."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=timeout_s)
-    connection.request("GET", "/admin/live", headers={"Cookie": f"{COOKIE}={token}", "Sec-Fetch-Site": "same-origin"})
+    connection.request("GET", LIVE, headers={"Cookie": f"{COOKIE}={token}", "Sec-Fetch-Site": "same-origin"})
     return connection.getresponse()
 
 
