@@ -34,7 +34,7 @@ def test_everything_that_happened_stands_in_its_order() -> None:
     assert [
         "It was promised.",
         "Try 1: The mail server took the message over.",
-        "postmark reports that it cannot be delivered.",
+        "Report of postmark: it cannot be delivered.",
         "The link in it was opened by a scanner, as it seems.",
         "Operator mira sent it once more, as a new message.",
     ] == [one.sentence for one in told]

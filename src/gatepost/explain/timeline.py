@@ -45,11 +45,11 @@ _TONES: Mapping[str, str] = {
     **dict.fromkeys((Outcome.TRANSIENT, Outcome.UNREACHABLE, Outcome.UNKNOWN, Kind.DELAYED, "worker_died"), "warn"),
 }
 _OF_KINDS: Mapping[str, str] = {
-    Kind.DELIVERED: "reports that it reached the mailbox.",
-    Kind.DELAYED: "reports that it was not delivered yet, and goes on trying.",
-    Kind.BOUNCED: "reports that it cannot be delivered.",
-    Kind.COMPLAINED: "reports that its recipient called it spam.",
-    Kind.UNSUBSCRIBED: "reports that its recipient unsubscribed.",
+    Kind.DELIVERED: "it reached the mailbox.",
+    Kind.DELAYED: "it was not delivered yet, and more is tried.",
+    Kind.BOUNCED: "it cannot be delivered.",
+    Kind.COMPLAINED: "its recipient called it spam.",
+    Kind.UNSUBSCRIBED: "its recipient unsubscribed.",
 }
 _OF_DEEDS: Mapping[str, str] = {
     "hold": "held it.",
@@ -81,11 +81,11 @@ def _happened(story: Story) -> Iterator[Entry]:
     for attempt in story.tries:
         yield _tried(attempt)
     for fact in story.facts:
-        words = _OF_KINDS.get(fact.kind, "reports something that has no explanation here.")
+        words = _OF_KINDS.get(fact.kind, "something that has no explanation here.")
         yield Entry(
             at=fact.at,
             kind="feedback",
-            sentence=f"{fact.source} {words}",
+            sentence=f"Report of {fact.source}: {words}",
             said=fact.detail or "",
             details=_named(status=fact.status, bounce=fact.bounce, heard=_late(fact)),
             tone=_TONES.get(fact.kind, ""),
