@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from gatepost.cli import messages, operating, send_test, serving, text, working
+from gatepost.cli.accounts import accounts_cli
 from gatepost.cli.backup import back_up_database
 from gatepost.cli.feedback import feedback_cli
 from gatepost.cli.leaving import FAILED, REFUSED, failing
@@ -40,6 +41,7 @@ messages_cli = typer.Typer(
 )
 cli.add_typer(messages_cli, name="messages")
 cli.add_typer(suppressions_cli, name="suppressions")
+cli.add_typer(accounts_cli, name="accounts")
 cli.add_typer(feedback_cli, name="feedback")
 cli.add_typer(operator_cli, name="operator")
 cli.add_typer(queue_cli, name="queue")
