@@ -111,7 +111,7 @@ def test_what_is_kept_of_nobody_has_no_mail(house: Site) -> None:
     page = house.browser_of(Role.OWNER).get(f"/admin/messages/{newest(house, 'password_reset')}").text
     assert "Nothing was sent: nobody has an account with this address." == told(page)
     assert "There is no mail: nobody has an account with this address." in page
-    assert "It cannot be sent once more: Nobody has an account with this address" in page
+    assert "It cannot be sent once more now. Nobody has an account with this address" in page
 
 
 def test_an_unknown_message_is_not_found(house: Site) -> None:
