@@ -145,6 +145,12 @@ class AdminHouse:
         )
         assert status in (200, 201, 202), said
 
+    def lose_the_mail_server(self) -> None:
+        """Let the mail server go away, and somebody sign up, until the service has noticed."""
+        self.mail.go_away()
+        self.register("mira.lind@example.com")
+        self.service.wait_for_log("server_failed")
+
     # Operators.
 
     def session(self, role: Role) -> str:

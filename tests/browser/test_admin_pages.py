@@ -1,6 +1,7 @@
 """Every page of the operators: nothing stands in anybody's way, nothing overflows, nothing is complained about."""
 
 import contextlib
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
@@ -10,6 +11,9 @@ from playwright.sync_api import Browser, Page
 from gatepost.operators.role import Role
 from tests.browser.admin_house import AdminHouse, lived_in
 from tests.browser.admin_pages import every_page
+from tests.browser.alike import MAX_BYTES, alike
+from tests.browser.operate_pictures import FOLDER, PICTURES, take_all
+from tests.docs.pages import ROOT
 from tests.support.axe import Axe
 from tests.support.chromium import TIMEOUT_MS, watch
 from tests.support.crawl import shape
@@ -110,3 +114,21 @@ def test_every_page_is_complete_without_scripts(browser: Browser, house: AdminHo
         without = _walk(page, house, lambda: _overflowing(page))
     assert walk.words == without.words
     assert [] == without.findings
+
+
+def test_the_tutorials_pictures_look_like_the_pages(browser: Browser, house: AdminHouse) -> None:
+    """Of the same size, and alike from afar. Where the look was changed: `./run pictures --operate`."""
+    unlike = []
+    for picture, taken in take_all(browser, house):
+        shown = (FOLDER / f"{picture.name}.png").read_bytes()
+        assert len(shown) < MAX_BYTES
+        unlike += [] if alike(browser, shown, taken) else [picture.name]
+    assert [] == unlike
+
+
+def test_the_tutorial_shows_every_picture_with_words_for_it() -> None:
+    """Each is there once, and is described for whoever does not see it; no picture is there that nothing shows."""
+    page = (ROOT / "docs" / "tutorial" / "operate.md").read_text()
+    shown = re.findall(r'<img src="../pictures/operate/([\w-]+)\.png"[^>]* alt="[^"]{30,}"', page)
+    assert sorted(picture.name for picture in PICTURES) == sorted(shown)
+    assert {f"{picture.name}.png" for picture in PICTURES} == {path.name for path in FOLDER.iterdir()}
