@@ -16,8 +16,8 @@ from gatepost.web.context import Stopping
 
 # Two frames a second.
 PACE_S = 0.5
-# Where a look is expensive, at most so much of the time goes into looking.
-MOST_OF_THE_TIME = 0.2
+# Where a look takes long, at most so much of the time goes into looking.
+MOST_OF_THE_TIME = 0.5
 # Without a write nobody notices that a browser has gone.
 KEEP_ALIVE_S = 15.0
 # How long the stream of a session that has ended may go on.
