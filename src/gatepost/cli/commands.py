@@ -11,6 +11,7 @@ import typer
 from gatepost.cli import messages, operating, send_test, serving, text, working
 from gatepost.cli.accounts import accounts_cli
 from gatepost.cli.backup import back_up_database
+from gatepost.cli.doctor.command import examine
 from gatepost.cli.feedback import feedback_cli
 from gatepost.cli.leaving import FAILED, REFUSED, failing
 from gatepost.cli.operators import operator_cli
@@ -199,6 +200,7 @@ def resend_message(id: MessageId, reason: Reason = None) -> None:
 
 
 cli.command("backup")(back_up_database)
+cli.command("doctor")(examine)
 cli.command("export")(export_person)
 cli.command("erase")(erase_person)
 

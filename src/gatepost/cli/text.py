@@ -9,6 +9,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from gatepost.clock import iso
+
 _WIDE = 100_000  # a pipe or a file has no right edge
 
 
@@ -44,6 +46,11 @@ def passage(value: str) -> None:
     if sys.stdout.isatty():
         value = "\n".join(printable(line) for line in value.split("\n"))
     print(value, end="" if value.endswith("\n") else "\n")
+
+
+def instant(at_ms: int) -> str:
+    """Write an instant for a person, to the second, in UTC."""
+    return f"{iso(at_ms)[:19].replace('T', ' ')} UTC"
 
 
 def duration(seconds: float) -> str:

@@ -1,5 +1,6 @@
 """Reads the private key that messages are signed with. `cryptography` is imported only here, and only for that."""
 
+import base64
 import hashlib
 import importlib
 import importlib.util
@@ -37,6 +38,24 @@ def read_key(pem: bytes) -> SigningKey:
         raise ValueError(f"holds an RSA key of {key.key_size} bits: make one of at least {MIN_RSA_BITS}")
     padding, digest = _module("asymmetric.padding").PKCS1v15(), _module("hashes").SHA256()
     return SigningKey("rsa-sha256", lambda data: bytes(key.sign(data, padding, digest)))
+
+
+def public_form(pem: bytes) -> tuple[str, str]:
+    """Return what the record in DNS says of a private key: the algorithm k= and the public key p= (RFC 6376, 3.6.1).
+
+    Raises:
+        ValueError: `read_key` would not read it, or there is nothing to read it with.
+    """
+    if not is_installed():
+        raise ValueError(f"{LIBRARY} is not installed here")
+    algorithm = read_key(pem).algorithm.partition("-")[0]
+    serialization = _module("serialization")
+    public: Any = serialization.load_pem_private_key(pem, password=None).public_key()
+    encoding, form = serialization.Encoding, serialization.PublicFormat
+    # RFC 8463, 4: of Ed25519 the 32 bytes alone.
+    is_rsa = algorithm == "rsa"
+    raw = public.public_bytes(*((encoding.DER, form.SubjectPublicKeyInfo) if is_rsa else (encoding.Raw, form.Raw)))
+    return algorithm, base64.b64encode(raw).decode()
 
 
 def _module(name: str) -> Any:
