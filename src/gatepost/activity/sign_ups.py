@@ -17,7 +17,7 @@ from collections.abc import Mapping
 from dataclasses import astuple, dataclass
 from typing import Any, Self
 
-from sqlalchemy import ColumnElement, Connection, Select, Table, bindparam, case, func, select
+from sqlalchemy import ColumnElement, Connection, Select, Subquery, Table, bindparam, case, func, literal, select
 
 from gatepost.accounts.link_opens import Opener
 from gatepost.accounts.tables import accounts, link_opens, tokens
@@ -122,61 +122,63 @@ def _is(condition: Any) -> ColumnElement[int]:
     return case((condition, 1), else_=0)
 
 
-def _one_sign_up() -> Select[Any]:
-    key = accounts.c.address_key
-    # What stands after the @, in words that both databases know.
-    domain = func.substr(key, func.length(func.rtrim(key, func.replace(key, "@", ""))) + 1)
-    return (
-        select(
-            accounts.c.locale.label("language"),
-            domain.label("domain"),
-            *(
-                func.max(_is(condition)).label(name)
-                for name, condition in {
-                    "accepted": messages.c.state.in_(_TAKEN),
-                    "delivered": messages.c.state == State.DELIVERED,
-                    "bounced": messages.c.state == State.BOUNCED,
-                    "opened": link_opens.c.token_id.is_not(None),
-                    "verified": accounts.c.verified_at.is_not(None),
-                }.items()
-            ),
-        )
-        .outerjoin(
-            messages,
-            (messages.c.account_id == accounts.c.id) & (messages.c.template == VERIFICATION) & WAS_MEANT_TO_GO_OUT,
-        )
-        .outerjoin(link_opens, (link_opens.c.token_id == messages.c.token_id) & (link_opens.c.opener == Opener.PERSON))
-        .where(*_within(accounts))
-        .group_by(accounts.c.id, accounts.c.locale, accounts.c.address_key)
+def _is_opened(opener: Opener) -> ColumnElement[int]:
+    return _found(
+        select(literal(1)).where(link_opens.c.token_id == messages.c.token_id, link_opens.c.opener == str(opener))
     )
+
+
+def _found(query: Select[Any]) -> ColumnElement[int]:
+    # Looked for row by row: as a join, PostgreSQL may read through all there are for each piece.
+    return _is(query.limit(1).correlate(messages).scalar_subquery().is_not(None))
 
 
 def _sign_ups() -> Select[Any]:
-    one = _one_sign_up().subquery()
-    steps = [func.sum(one.c[name]) for name in Steps.__dataclass_fields__ if name != "registered"]
-    return select(one.c.language, one.c.domain, func.count(), *steps).group_by(one.c.language, one.c.domain)
+    # What the messages of one account say, as bits, so that they are looked for once.
+    flags = {
+        "accepted": messages.c.state.in_(_TAKEN),
+        "delivered": messages.c.state == State.DELIVERED,
+        "bounced": messages.c.state == State.BOUNCED,
+    }
+    bits = {name: 1 << place for place, name in enumerate((*flags, "opened"))}
+    said = [func.max(_is(flag)) * bits[name] for name, flag in flags.items()]
+    said.append(func.max(_is_opened(Opener.PERSON)) * bits["opened"])
+    mask = (
+        select(func.coalesce(sum(said[1:], start=said[0]), 0))
+        .where(messages.c.account_id == accounts.c.id, messages.c.template == VERIFICATION, WAS_MEANT_TO_GO_OUT)
+        .correlate(accounts)
+        .scalar_subquery()
+    )
+    key = accounts.c.address_key
+    # What stands after the @, in words that both databases know.
+    domain = func.substr(key, func.length(func.rtrim(key, func.replace(key, "@", ""))) + 1)
+    one = _piece_of(accounts, accounts.c.locale, domain.label("domain"), mask.label("mask"), accounts.c.verified_at)
+    steps = [func.sum(_is(one.c.mask.bitwise_and(bit) != 0)) for bit in bits.values()]
+    verified = func.count(one.c.verified_at)
+    return select(one.c.locale, one.c.domain, func.count(), *steps, verified).group_by(one.c.locale, one.c.domain)
 
 
 def _mails() -> Select[Any]:
-    person, scanner = link_opens.alias(), link_opens.alias()
-    conditions = (
-        messages.c.state.in_(_TAKEN),
-        messages.c.state == State.DELIVERED,
-        messages.c.state == State.BOUNCED,
-        messages.c.token_id.is_not(None),
-        person.c.token_id.is_not(None),
-        scanner.c.token_id.is_not(None),
-        tokens.c.used_at.is_not(None),
+    used = _found(select(literal(1)).where(tokens.c.id == messages.c.token_id, tokens.c.used_at.is_not(None)))
+    flags = {
+        "accepted": _is(messages.c.state.in_(_TAKEN)),
+        "delivered": _is(messages.c.state == State.DELIVERED),
+        "bounced": _is(messages.c.state == State.BOUNCED),
+        "linked": _is(messages.c.token_id.is_not(None)),
+        "opened": _is_opened(Opener.PERSON),
+        "scanned": _is_opened(Opener.SCANNER),
+        "used": used,
+    }
+    one = _piece_of(
+        messages, messages.c.template, messages.c.state, *(flag.label(name) for name, flag in flags.items())
     )
-    found = messages.outerjoin(tokens, tokens.c.id == messages.c.token_id)
-    for opens, opener in ((person, Opener.PERSON), (scanner, Opener.SCANNER)):
-        found = found.outerjoin(opens, (opens.c.token_id == messages.c.token_id) & (opens.c.opener == opener))
-    return (
-        select(messages.c.template, func.count(), *(func.sum(_is(condition)) for condition in conditions))
-        .select_from(found)
-        .where(*_within(messages), WAS_MEANT_TO_GO_OUT)
-        .group_by(messages.c.template)
-    )
+    counts = [func.sum(one.c[name]) for name in flags]
+    return select(one.c.template, func.count(), *counts).where(one.c.state != "cancelled").group_by(one.c.template)
+
+
+def _piece_of(table: Table, *columns: Any) -> Subquery:
+    # With its limit the database takes it as it is: nothing in it is looked for twice, and it knows how few rows come.
+    return select(*columns).where(*_within(table)).order_by(table.c.id).limit(ROWS_AT_ONCE).subquery()
 
 
 _NEXT = {table.name: _next(table) for table in (accounts, messages)}

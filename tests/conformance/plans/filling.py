@@ -9,7 +9,16 @@ from dataclasses import dataclass
 from itertools import accumulate, repeat
 from typing import Any
 
-from gatepost.accounts.tables import accounts, candidates, idempotency_keys, known_clients, limits, sessions, tokens
+from gatepost.accounts.tables import (
+    accounts,
+    candidates,
+    idempotency_keys,
+    known_clients,
+    limits,
+    link_opens,
+    sessions,
+    tokens,
+)
 from gatepost.audit.tables import audit
 from gatepost.outbox.tables import attempts, messages, workers
 from gatepost.suppression.reason import Reason
@@ -25,7 +34,7 @@ FLOOD = 2_000
 GONE = 20_000  # addresses that are suppressed
 BIG = (
     *(messages, attempts, accounts, candidates, tokens, idempotency_keys, audit, sessions, known_clients, limits),
-    *(suppressions, soft_bounces),
+    *(suppressions, soft_bounces, link_opens),
 )
 RESENT_EACH = 50  # so many messages are one that was resent, which was the one before it
 
@@ -74,6 +83,7 @@ def rows_of(shape: Shape) -> Iterator[tuple[Any, list[str], list[tuple[Any, ...]
         (idempotency_keys, _idempotency_keys(chance)),
         (limits, _limits(chance)),
         (messages, stored),
+        (link_opens, _link_opens(stored)),
         (attempts, _attempts(stored)),
         (audit, _audit(stored)),
         (sessions, _sessions()),
@@ -210,6 +220,14 @@ def _tokens(stored: list[Row]) -> Iterator[Row]:
                 "used_at": None if nobodys else ended,
                 "voided_at": message["created_at"] if nobodys else None,
             }
+
+
+def _link_opens(stored: list[Row]) -> Iterator[Row]:
+    opened = [message for message in stored if message["token_id"] is not None and message["state"] not in _WAITING]
+    for number, message in enumerate(opened):
+        openers = ("person", "scanner") if number % 3 == 0 else (("person", "scanner")[number % 2],)
+        for opener in openers:
+            yield {"token_id": message["token_id"], "opener": opener, "opened_at": message["created_at"] + 1000}
 
 
 def _attempts(stored: list[Row]) -> Iterator[Row]:
