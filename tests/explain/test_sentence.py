@@ -135,6 +135,11 @@ def test_every_combination_is_a_whole_sentence(stories: Iterable[Story]) -> None
             story(message("failed", "refused"), tries=(GONE,)),
         ),
         (
+            "mail.example says the sender's domain does not allow our mail server to send for it (SPF);"
+            " it is not tried again.",
+            story(message("failed", "refused"), tries=(attempt("permanent", "content", 550, "5.7.23"),)),
+        ),
+        (
             "It came back from gmail.com at 14:00 UTC: the mailbox does not exist.",
             story(message("bounced"), tries=(TAKEN,), facts=FACTS[3]),
         ),

@@ -43,6 +43,14 @@ def test_everything_that_happened_stands_in_its_order() -> None:
     assert COPY == told[4].message
 
 
+def test_what_came_between_stands_between() -> None:
+    """An operator acted before the report came, whatever was read first."""
+    told = timeline(
+        story(message("bounced"), facts=(fact("bounced", "hard"),), deeds=(deed("hold", NOW - 3 * MINUTE),)), NOW
+    )
+    assert ["enqueued", "deed", "feedback"] == [one.kind for one in told]
+
+
 def test_what_is_still_to_come_stands_last() -> None:
     """The next try of what waits, and nothing of what is over or due already."""
     assert "next" == timeline(story(message("deferred", "transient", due_at=NOW + MINUTE)), NOW)[-1].kind
