@@ -1,6 +1,5 @@
 """An operator with a session in the database of a service that runs as a process of its own, and what one watches."""
 
-import asyncio
 import hashlib
 import http.client
 import re
@@ -13,6 +12,7 @@ from gatepost.clock import SystemClock
 from gatepost.database.columns import new_row_id
 from gatepost.database.opening import open_database
 from gatepost.operators.tables import operator_sessions, operators
+from tests.support.postgresql import run_apart
 
 COOKIE = "gatepost-operator"
 LIVE = "/admin/live"
@@ -37,7 +37,7 @@ def sign_in(url: str, role: str = "support") -> str:
         await database.write(write)
         await database.close()
 
-    asyncio.run(run())
+    run_apart(run())
     return token
 
 
