@@ -3,8 +3,9 @@
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, Select, select
 
 from gatepost.audit.tables import audit
 
@@ -60,13 +61,17 @@ def page(connection: Connection, wanted: Wanted, *, limit: int) -> Sequence[Deed
         wanted: which ones.
         limit: how many.
     """
-    looked = select(*_ROW).where(audit.c.id < (wanted.before or _LAST_ID)).order_by(audit.c.id.desc())
+    newest = select(*_ROW).where(audit.c.id < (wanted.before or _LAST_ID)).order_by(audit.c.id.desc())
     if wanted.subject is not None:
-        looked = looked.where(audit.c.subject == wanted.subject)
-    stretch = looked.limit(LOOKED_THROUGH).subquery()
-    query = select(stretch).order_by(stretch.c.id.desc())
+        newest = newest.where(audit.c.subject == wanted.subject)
+    if wanted.actor is not None or wanted.action is not None:
+        newest = _among(newest, wanted)
+    return [DeedRow(*row) for row in connection.execute(newest.limit(min(limit, MAX_PAGE)))]
+
+
+def _among(newest: Select[Any], wanted: Wanted) -> Select[Any]:
+    looked = newest.limit(LOOKED_THROUGH).subquery()
+    query = select(looked).order_by(looked.c.id.desc())
     if wanted.actor is not None:
-        query = query.where(stretch.c.actor.contains(wanted.actor, autoescape=True))
-    if wanted.action is not None:
-        query = query.where(stretch.c.action == wanted.action)
-    return [DeedRow(*row) for row in connection.execute(query.limit(min(limit, MAX_PAGE)))]
+        query = query.where(looked.c.actor.contains(wanted.actor, autoescape=True))
+    return query if wanted.action is None else query.where(looked.c.action == wanted.action)

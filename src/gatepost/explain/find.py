@@ -97,8 +97,9 @@ def find(connection: Connection, wanted: Wanted, *, keys: Keys, hiding: Hiding) 
         return _paged(Kind.NOTHING, search.page(connection, **_which(wanted), limit=PAGE_ROWS))
     if (id := _as_id(text)) is not None:
         return _of_id(connection, id, text, wanted)
-    if (message := _of_message_id(connection, text)) is not None:
-        return Found(Kind.MESSAGE_ID, messages=(message,))
+    message = _of_message_id(connection, text)
+    if message is not None or (text.startswith("<") and text.endswith(">")):
+        return Found(Kind.MESSAGE_ID, messages=() if message is None else (message,))
     if (address := as_address(text)) is not None:
         return _of_address(connection, address, wanted, keys, hiding)
     return _paged(
