@@ -15,6 +15,7 @@ import urllib.parse
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +44,9 @@ class AdminHouse:
     Args:
         folder: where it runs.
         settings: of the service, by their names without GATEPOST_.
+
+    Attributes:
+        lived_at: when everything had happened.
     """
 
     def __init__(self, folder: Path, **settings: str) -> None:
@@ -65,6 +69,7 @@ class AdminHouse:
         self.service.wait_until_ready()
         self._sessions: dict[Role, str] = {}
         self._accounts: dict[str, str] = {}
+        self.lived_at = datetime.now(UTC)
 
     def close(self) -> None:
         """End both."""
@@ -235,6 +240,7 @@ def lived_in(folder: Path, **settings: str) -> Iterator[AdminHouse]:
     house = AdminHouse(folder, **settings)
     try:
         live_through_everything(house)
+        house.lived_at = datetime.now(UTC)
         yield house
     finally:
         house.close()

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 
 from playwright.sync_api import Browser, Page, expect
@@ -10,6 +11,7 @@ from gatepost.operators.role import Role
 from tests.browser.admin_house import FULL, GONE, AdminHouse
 from tests.support.chromium import TIMEOUT_MS
 
+SINCE = timedelta(seconds=3)
 FOLDER = Path(__file__).parents[2] / "docs" / "pictures" / "operate"
 
 
@@ -69,6 +71,7 @@ class Picture:
             context.set_default_timeout(TIMEOUT_MS)
             context.add_cookies([house.cookie(self.role)])
             page = context.new_page()
+            page.clock.set_fixed_time(house.lived_at + SINCE)  # "3s ago" in every picture
             self.reach(page, house)
             page.mouse.move(0, 0)
             return page.screenshot(animations="disabled")
