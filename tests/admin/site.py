@@ -18,6 +18,7 @@ from gatepost.operators.role import Role
 from gatepost.settings import Settings
 from tests.support.issued_secrets import ISSUED
 
+CHEAP = {"argon2_memory_kib": 8, "argon2_time_cost": 1}
 PASSWORD = "seven lanterns by the tide"
 BY = Signature(actor="the tests", reason="so that there is one")
 _FORM_KEY = re.compile(r'name="form_key" value="([0-9a-f]+)"')
@@ -84,7 +85,7 @@ class Browser:
 @contextmanager
 def site(folder: Path, *, clock: Clock | None = None, **settings: Any) -> Iterator[Site]:
     """Run a service of a folder, by the machine's clock unless told."""
-    wanted = {"database_url": f"sqlite:///{folder / 'gatepost.db'}", "rate_limits": False, **settings}
+    wanted = {"database_url": f"sqlite:///{folder / 'gatepost.db'}", "rate_limits": False, **CHEAP, **settings}
     gatepost = Gatepost(Settings(**wanted), clock=clock)
     made = Site(gatepost, TestClient(create_app(gatepost), base_url="http://127.0.0.1:8000", follow_redirects=False))
     gatepost.events.subscribe(made.happened.append)
