@@ -4,13 +4,17 @@ import html
 import re
 import uuid
 from collections.abc import Iterator
+from functools import partial
 
 import pytest
+from sqlalchemy import Connection, update
 
 from gatepost.audit.trail import Deed
 from gatepost.events import OperatorActed
 from gatepost.operators.role import Role
+from gatepost.outbox.retention import ANONYMISED
 from gatepost.outbox.reveal import REVEALED_FOR_S, is_revealed
+from gatepost.outbox.tables import messages
 from tests.admin.letters import accepted, newest, register, row
 from tests.admin.site import Site, site
 
@@ -112,6 +116,22 @@ def test_what_is_kept_of_nobody_has_no_mail(house: Site) -> None:
     assert "Nothing was sent: nobody has an account with this address." == told(page)
     assert "There is no mail: nobody has an account with this address." in page
     assert "It cannot be sent once more now. Nobody has an account with this address" in page
+
+
+def test_what_is_forgotten_is_not_shown(house: Site) -> None:
+    """After the time recipients are kept: what became of it stays, and whom it was for is told to nobody."""
+    id = accepted(house, register(house, "old@example.com"))
+    house.call(house.gatepost._database.write, partial(forget, id=id))
+    page = house.browser_of(Role.OWNER).get(f"/admin/messages/{id}").text
+    assert told(page).startswith("It was accepted by the mail server at ")
+    assert "It is so old that whom it was for is kept no more." in page
+    assert "old@example.com" not in page
+
+
+def forget(tx: Connection, id: uuid.UUID) -> int:
+    """Do to one message what time does to all."""
+    gone = {"recipient": ANONYMISED, "recipient_key": ANONYMISED, "template_values": "{}", "account_id": None}
+    return tx.execute(update(messages).where(messages.c.id == id).values(**gone)).rowcount
 
 
 def test_an_unknown_message_is_not_found(house: Site) -> None:

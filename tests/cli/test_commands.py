@@ -204,7 +204,7 @@ def test_one_message_is_shown_with_its_tries(outbox: Path) -> None:
     assert shown.endswith("never tried\n")
     found = json.loads(messages(outbox, "show", row["id"], "--json"))
     assert re.fullmatch(summary, found.pop("summary"))
-    assert found == {"message": row, "attempts": [], "feedback": [], "actions": [], "resent_as": []}
+    assert found == {"message": row, "attempts": [], "feedback": [], "opens": [], "actions": [], "resent_as": []}
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", row["created_at"])
 
 
@@ -327,3 +327,9 @@ def test_every_command_and_option_is_in_the_reference() -> None:
     ]
     assert missing == []
     assert set(sections) == set(commands)
+
+
+def test_every_command_that_prints_data_prints_json() -> None:
+    """With --json; all but those that run until they are stopped, and the one that prints nothing else."""
+    without = {name for name, command in _commands().items() if "`--json" not in _words(command)}
+    assert {"gatepost", "gatepost serve", "gatepost worker", "gatepost export"} == without

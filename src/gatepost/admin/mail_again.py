@@ -34,6 +34,7 @@ class Kept:
     template: str
     locale: str
     recipient: str | None
+    recipient_key: str
     message_id: str
     created_at: int
     settled_at: int | None
@@ -46,6 +47,7 @@ _ROW = select(
     messages.c.template,
     messages.c.locale,
     messages.c.recipient,
+    messages.c.recipient_key,
     messages.c.message_id,
     messages.c.created_at,
     messages.c.settled_at,
@@ -57,7 +59,7 @@ _ROW = select(
 def read_kept(connection: Connection, message_id: uuid.UUID) -> Kept | None:
     """Read what a row keeps of its mail; None when there is none with this id."""
     row = connection.execute(_ROW, {"of_id": message_id}).one_or_none()
-    return None if row is None else Kept(*row[:7], bool(row.security), json.loads(row.template_values))
+    return None if row is None else Kept(*row[:8], bool(row.security), json.loads(row.template_values))
 
 
 def made_again(house: House, kept: Kept) -> Parts:

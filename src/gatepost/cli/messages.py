@@ -83,6 +83,7 @@ async def print_one(settings: Settings, id: uuid.UUID, *, as_json: bool) -> bool
             "message": _plain(asdict(story.message)),
             "attempts": [_plain(asdict(one)) | {"explanation": _explained(one)} for one in story.tries],
             "feedback": [_plain(asdict(one)) for one in story.facts],
+            "opens": [_plain(asdict(one)) for one in story.opens],
             "actions": [_plain(asdict(deed)) for deed in story.deeds],
             "resent_as": [str(one) for one in story.resent_as],
         }

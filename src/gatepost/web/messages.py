@@ -106,8 +106,15 @@ class FactBody(BaseModel):
     applied_at: str | None
 
 
+class OpenBody(BaseModel):
+    """That the link in a message was opened: by whom it seems (`person` or `scanner`), and when the first time."""
+
+    opener: str
+    opened_at: str
+
+
 class MessageWithAttempts(BaseModel):
-    """One message with every try, what came back, what operators did to it, and the messages it was sent again as.
+    """One message with every try, what came back, who opened its link, what operators did to it, and its copies.
 
     `summary` says in one sentence what became of it, for support.
     """
@@ -116,6 +123,7 @@ class MessageWithAttempts(BaseModel):
     message: MessageBody
     attempts: list[AttemptBody]
     feedback: list[FactBody]
+    opens: list[OpenBody]
     actions: list[DeedBody]
     resent_as: list[uuid.UUID]
 
@@ -181,6 +189,7 @@ def messages_router(context: WebContext) -> APIRouter:
             message=_message(story.message),
             attempts=[_attempt(one) for one in story.tries],
             feedback=[FactBody.model_validate(_with_text_instants(asdict(one))) for one in story.facts],
+            opens=[OpenBody.model_validate(_with_text_instants(asdict(one))) for one in story.opens],
             actions=[DeedBody.model_validate(_with_text_instants(asdict(one))) for one in story.deeds],
             resent_as=list(story.resent_as),
         )

@@ -71,7 +71,15 @@ def test_operators_narrow_by_recipient_template_and_state(client: TestClient) ->
     ]
     assert "waiting" == one["reason"]
     summary = "Nothing was sent to example.com: another one is on its way, or less than 60 seconds old."
-    shown = {"summary": summary, "message": one, "attempts": [], "feedback": [], "actions": [], "resent_as": []}
+    shown = {
+        "summary": summary,
+        "message": one,
+        "attempts": [],
+        "feedback": [],
+        "opens": [],
+        "actions": [],
+        "resent_as": [],
+    }
     assert shown == _get(client, f"/mail/messages/{one['id']}")
 
 

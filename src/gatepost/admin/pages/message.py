@@ -24,13 +24,13 @@ from gatepost.explain.timeline import timeline
 from gatepost.mail.preview import Parts
 from gatepost.operators.role import Role
 from gatepost.operators.sessions import CurrentOperator
-from gatepost.outbox.actions import Action
+from gatepost.outbox.actions import FORGOTTEN_TEXT, Action
+from gatepost.outbox.retention import ANONYMISED
 from gatepost.outbox.reveal import REVEALED_FOR_S, is_revealed
-from gatepost.suppression.page import SuppressionRow
+from gatepost.suppression.page import SuppressionRow, of_address
 from gatepost.web.problems import NO_SUCH_MESSAGE, refused
 from gatepost.web.workshop.mail_html import Scheme, framed
 
-MAX_SUPPRESSIONS = 10
 # The fields of a mail that everybody here may read.
 _SHOWN_FIELDS = ("From", "To", "Subject", "Message-ID")
 _ACCOUNT = select(*COLUMNS).where(accounts.c.id == bindparam("of_id"))
@@ -144,10 +144,8 @@ def _read(connection: Connection, *, house: House, message_id: uuid.UUID) -> See
     if story is None or kept is None:
         return None
     found = connection.execute(_ACCOUNT, {"of_id": story.message.account_id}).mappings().one_or_none()
-    suppressions: Sequence[SuppressionRow] = ()
-    if story.message.recipient is not None:
-        query = house.web.suppressions.page(recipient=story.message.recipient, limit=MAX_SUPPRESSIONS)
-        suppressions = query(connection)
+    forms = house.gate.hiding.forms(kept.recipient_key)
+    suppressions = of_address(connection, forms) if kept.recipient is not None else []
     now_ms = house.web.clock.now_ms()
     return Seen(
         story,
@@ -161,6 +159,8 @@ def _mail(house: House, kept: Kept) -> tuple[Parts | None, str]:
     """The mail, or why there is none."""
     if kept.recipient is None:
         return None, _FOR_NOBODY
+    if kept.recipient == ANONYMISED:
+        return None, FORGOTTEN_TEXT
     try:
         return made_again(house, kept), ""
     except (TemplateError, ComposeError):
