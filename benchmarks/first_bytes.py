@@ -40,7 +40,7 @@ def run(quick: bool, kind: Kind) -> Result:
             first = ["/admin", *(f"/admin/messages/{one}" for one in shown)]
             first += map(_search, SEARCHES)
             took = _measure(service.port, cookie, first, rounds)
-    return Result("first-bytes", TITLE, _figures(took), _judged(took), _notes(count, rounds))
+    return Result("first-bytes", TITLE, _figures(took), _judged(took), _notes(count, rounds, took))
 
 
 async def _fill(place: Place, count: int) -> list[uuid.UUID]:
@@ -126,8 +126,12 @@ def _judged(took: dict[str, list[float]]) -> list[tuple[Figure, Aim | None]]:
     return [(Figure.of("the slowest page", "ms", slowest[1:]), aim), (coldest, aim)]
 
 
-def _notes(count: int, rounds: int) -> list[str]:
+def _notes(count: int, rounds: int, took: dict[str, list[float]]) -> list[str]:
+    coldest = sorted(((times[0], name) for name, times in took.items()), reverse=True)[:3]
     return [
+        "The slowest first looks after the start: "
+        + ", ".join(f"{name} {milliseconds:.0f} ms" for milliseconds, name in coldest)
+        + ".",
         f"{count:,} messages over 30 days in every state, with their attempts, feedback and opened links; an account"
         " for each five of them.",
         f"Each page over a connection of its own, {rounds} times, in turn with the others; from the request's last byte"
