@@ -52,6 +52,7 @@ MessageId = Annotated[uuid.UUID, typer.Argument(help="The message's id, as `mess
 Reason = Annotated[str | None, typer.Option(help="Why; kept with what was done, at most 500 characters.")]
 _NO_SUCH_MESSAGE = "there is no message with the id {}; `gatepost messages list` lists them."
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, as GET /mail/messages answers it.")]
+PlainJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -107,27 +108,35 @@ def worker(
 
 
 @cli.command()
-def config() -> None:
+def config(as_json: PlainJson = False) -> None:
     """Print every setting with its value and its source; secrets are masked."""
     settings = Settings.load()
-    text.columns(("setting", "value", "source"), settings.describe())
+    if as_json:
+        text.as_json(
+            {row.name: {"value": row.value, "source": row.source} for row in settings.describe()},
+        )
+    else:
+        text.columns(("setting", "value", "source"), settings.describe())
     for warning in settings.warnings:
         text.complain(warning)
 
 
 @cli.command()
-def migrate() -> None:
+def migrate(as_json: PlainJson = False) -> None:
     """Bring the database to this version's schema, as a start of the service does too."""
-    asyncio.run(_migrate(Settings.load()))
+    name, revision = asyncio.run(_migrate(Settings.load()))
+    if as_json:
+        text.as_json({"database": name, "revision": revision})
+    else:
+        print(f"{name} is at schema revision {revision}, the one this version needs.")
 
 
-async def _migrate(settings: Settings) -> None:
+async def _migrate(settings: Settings) -> tuple[str, str | None]:
     database = await open_database(settings.database_url, wait_for_owner_s=0)
     try:
-        revision = await database.read(current_revision)
+        return database.url, await database.read(current_revision)
     finally:
         await database.close()
-    print(f"{database.url} is at schema revision {revision}, the one this version needs.")
 
 
 @messages_cli.command("list")
@@ -146,7 +155,7 @@ def list_messages(
 
 @messages_cli.command("show")
 def show_message(id: MessageId, as_json: Json = False) -> None:
-    """Show one message with every try to submit it, what came back about it, and what operators did to it."""
+    """Show one message: a sentence, every try, what came back, who opened its link, and what operators did to it."""
     if not asyncio.run(messages.print_one(Settings.load(), id, as_json=as_json)):
         text.complain(_NO_SUCH_MESSAGE.format(id))
         raise typer.Exit(FAILED)
@@ -161,7 +170,7 @@ def watch(
     watch_messages(Settings.load(), limit, as_json=as_json)
 
 
-def _act(action: Action, id: uuid.UUID, reason: str | None) -> None:
+def _act(action: Action, id: uuid.UUID, reason: str | None, *, as_json: bool) -> None:
     hints = operating.Hints(
         look=f"look with `gatepost messages show {id}`",
         instead=f"POST /mail/messages/{id}/{action} does the same over HTTP",
@@ -169,34 +178,36 @@ def _act(action: Action, id: uuid.UUID, reason: str | None) -> None:
     values = {"action": str(action), "message": str(id), "reason": reason}
     with failing(_NO_SUCH_MESSAGE.format(id)):
         acted = asyncio.run(operating.perform(Settings.load(), "message", values, hints=hints))
-    if acted["result"] is None:
+    if as_json:
+        text.as_json(acted)
+    elif acted["result"] is None:
         print(f"{id}: {acted['state_before']} → {acted['state_after']}")
     else:
         print(f"{id} is sent again as {acted['result']}")
 
 
 @messages_cli.command("hold")
-def hold_message(id: MessageId, reason: Reason = None) -> None:
+def hold_message(id: MessageId, reason: Reason = None, as_json: PlainJson = False) -> None:
     """Stop a message that waits, until it is released or cancelled."""
-    _act(Action.HOLD, id, reason)
+    _act(Action.HOLD, id, reason, as_json=as_json)
 
 
 @messages_cli.command("release")
-def release_message(id: MessageId, reason: Reason = None) -> None:
+def release_message(id: MessageId, reason: Reason = None, as_json: PlainJson = False) -> None:
     """Let a held message go out now."""
-    _act(Action.RELEASE, id, reason)
+    _act(Action.RELEASE, id, reason, as_json=as_json)
 
 
 @messages_cli.command("cancel")
-def cancel_message(id: MessageId, reason: Reason = None) -> None:
+def cancel_message(id: MessageId, reason: Reason = None, as_json: PlainJson = False) -> None:
     """Stop a message, or its further copies, for good."""
-    _act(Action.CANCEL, id, reason)
+    _act(Action.CANCEL, id, reason, as_json=as_json)
 
 
 @messages_cli.command("resend")
-def resend_message(id: MessageId, reason: Reason = None) -> None:
+def resend_message(id: MessageId, reason: Reason = None, as_json: PlainJson = False) -> None:
     """Send what went out, or failed, once more as a new message."""
-    _act(Action.RESEND, id, reason)
+    _act(Action.RESEND, id, reason, as_json=as_json)
 
 
 cli.command("backup")(back_up_database)
@@ -208,7 +219,8 @@ cli.command("erase")(erase_person)
 @cli.command("send-test")
 def send_a_test(
     address: Annotated[str, typer.Argument(help="Who gets the message.")],
+    as_json: PlainJson = False,
 ) -> None:
     """Submit one short message at once, past the outbox, and print what the server answered."""
-    if not asyncio.run(send_test.send(Settings.load(), address)):
+    if not asyncio.run(send_test.send(Settings.load(), address, as_json=as_json)):
         raise typer.Exit(FAILED)

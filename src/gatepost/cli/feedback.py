@@ -5,6 +5,7 @@ that nothing that came back is lost over a setting or a database that is away.
 """
 
 import asyncio
+import json
 import traceback
 from collections import Counter
 from collections.abc import Sequence
@@ -43,6 +44,9 @@ def ingest(
             help="Files with a mail each, and Maildirs; standard input where there is none, or for -.",
         ),
     ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print a line of JSON for each thing that came back.")
+    ] = False,
 ) -> None:
     """Read delivery reports and complaints from mails, and note them beside the messages they are about."""
     chosen = paths or [STANDARD_INPUT]
@@ -52,7 +56,7 @@ def ingest(
         if path.is_dir() and not is_maildir(path):
             raise typer.BadParameter(f"{path} is no Maildir: it has no folders new and cur.")
     try:
-        _Ingest(Settings.load()).run(chosen)
+        _Ingest(Settings.load(), as_json=as_json).run(chosen)
     except SettingsError as refusal:
         for problem in refusal.problems:
             text.complain(problem)
@@ -69,8 +73,9 @@ def ingest(
 class _Ingest:
     """One run: facts of several mails go into the database together; a mail is done when its facts are in there."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, *, as_json: bool) -> None:
         self._settings = settings
+        self._as_json = as_json
         self._keys = _keys_there(settings)
         self._clock = SystemClock()
         self._waiting: list[tuple[Incoming, Sequence[Fact]]] = []
@@ -84,14 +89,14 @@ class _Ingest:
             found = read_mail(mail.raw, keys=self._keys, now_ms=self._clock.now_ms())
             if found.nothing:
                 self._outcomes["no report"] += 1
-                print(text.printable(f"{mail.name} {found.nothing}"))
+                self._print({"mail": mail.name, "nothing": found.nothing}, f"{mail.name} {found.nothing}")
                 mail.done()
                 continue
             if len(found.facts) + sum(len(facts) for _, facts in self._waiting) > MAX_FACTS_IN_ORDER:
                 self._keep()
             self._waiting.append((Incoming(mail.name, b"", mail.file), found.facts))
         self._keep()
-        if self._mails != 1:
+        if self._mails != 1 and not self._as_json:
             counted = ", ".join(f"{count} {outcome}" for outcome, count in sorted(self._outcomes.items()))
             print(f"{self._mails} mails{counted and ': '}{counted}")
 
@@ -106,9 +111,12 @@ class _Ingest:
             for fact in of_mail:
                 taken = next(outcomes)
                 self._outcomes[taken["outcome"]] += 1
-                print(text.printable(f"{mail.name}: {_in_words(fact, taken)}"))
+                self._print(_plain(mail, fact, taken), f"{mail.name}: {_in_words(fact, taken)}")
             mail.done()
         self._waiting.clear()
+
+    def _print(self, plain: dict[str, Any], words: str) -> None:
+        print(json.dumps(plain) if self._as_json else text.printable(words))
 
     def _warn(self, not_believed: Sequence[Sequence[int]]) -> None:
         if not_believed and not self._warned:
@@ -118,6 +126,12 @@ class _Ingest:
                 f"{hard} of the last {answers} messages came back from mailboxes that do not exist: something else is"
                 " wrong, and nobody is suppressed for it"
             )
+
+
+def _plain(mail: Incoming, fact: Fact, taken: dict[str, Any]) -> dict[str, Any]:
+    about = {name: taken[name] for name in ("outcome", "message", "state")}
+    bounce = None if fact.bounce is None else str(fact.bounce)
+    return {"mail": mail.name, "kind": str(fact.kind), "status": fact.status, "bounce": bounce, **about}
 
 
 def _in_words(fact: Fact, taken: dict[str, Any]) -> str:

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import uuid
+from collections.abc import Callable
 from functools import partial
 from typing import Annotated, Any
 
@@ -11,6 +12,7 @@ import typer
 from gatepost.cli import text
 from gatepost.cli.leaving import FAILED, failing
 from gatepost.cli.operating import Hints, perform
+from gatepost.cli.progress import progress
 from gatepost.clock import SystemClock, iso
 from gatepost.database.opening import Reader, open_for_reading
 from gatepost.mail.address import parse_address
@@ -32,15 +34,20 @@ def export_person(address: Address) -> None:
 def erase_person(
     address: Address,
     yes: Annotated[bool, typer.Option("--yes", help="Do it; without, only what there is to erase is printed.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Erase everything that is stored about an address, for good."""
     settings = Settings.load()
     if not yes:
-        asyncio.run(_count(settings, address))
+        asyncio.run(_count(settings, address, as_json=as_json))
         raise typer.Exit(FAILED)
-    with failing(""):
+    with failing(""), progress("erasing"):
         done = asyncio.run(perform(settings, "erase", {"address": address}, hints=_HINTS))
-    _say(done)
+    if as_json:
+        text.as_json(done)
+    else:
+        _say(done)
+    _complain(done)
     if done["in_flight"] or done["more"]:
         raise typer.Exit(FAILED)
 
@@ -49,6 +56,9 @@ def _say(done: dict[str, Any]) -> None:
     print(f"erased: {done['accounts']} accounts, {done['messages']} messages, and what else there was")
     for other in done["other_addresses"]:
         print(text.printable(f"the account also had or wanted {other}: erase that too if it is the same person's"))
+
+
+def _complain(done: dict[str, Any]) -> None:
     if done["in_flight"]:
         text.complain(f"{done['in_flight']} messages are being handed over at this moment: run it again in a minute.")
     elif done["more"]:
@@ -57,7 +67,7 @@ def _say(done: dict[str, Any]) -> None:
         text.complain(f"{done['left']}.")
 
 
-async def _count(settings: Settings, address: str) -> None:
+async def _count(settings: Settings, address: str, *, as_json: bool) -> None:
     whose = _whose(settings, address)
     database = await open_for_reading(settings.database_url)
     try:
@@ -66,7 +76,10 @@ async def _count(settings: Settings, address: str) -> None:
         total, _ = await database.read(partial(count_messages, whose=whose, account_id=account_id))
     finally:
         await database.close()
-    print(f"{'an account' if account else 'no account'} and {total} messages; `gatepost export` shows them.")
+    if as_json:
+        text.as_json({"account": account_id and str(account_id), "messages": total})
+    else:
+        print(f"{'an account' if account else 'no account'} and {total} messages; `gatepost export` shows them.")
     text.complain("nothing was erased: say --yes to erase them, and what else there is, for good.")
 
 
@@ -74,22 +87,28 @@ async def _export(settings: Settings, address: str) -> None:
     whose = _whose(settings, address)
     database = await open_for_reading(settings.database_url)
     try:
-        await _print(database, whose)
+        with progress("exporting", while_printing=True) as show:
+            await _print(database, whose, show)
     finally:
         await database.close()
 
 
-async def _print(database: Reader, whose: Whose) -> None:
+async def _print(database: Reader, whose: Whose, show: Callable[[float], None]) -> None:
     """Print page after page: who stands in a hundred thousand messages need not fit into memory."""
     head = {"exported_at": iso(SystemClock().now_ms()), **await database.read(partial(about, whose=whose))}
     print(json.dumps(head, indent=2).removesuffix("\n}") + ',\n  "messages": [', end="")
+    account = head["account"]
+    account_id = None if account is None else uuid.UUID(account["id"])
+    total, _ = await database.read(partial(count_messages, whose=whose, account_id=account_id))
     after: uuid.UUID | None = NOBODY
-    comma = ""
+    printed, comma = 0, ""
     while after is not None:
         page, after = await database.read(partial(messages_after, whose=whose, after=after))
         for message in page:
             print(comma + "\n" + json.dumps(message, indent=2), end="")
             comma = ","
+        printed += len(page)
+        show(min(1.0, printed / total) if total else 1.0)
     print("\n  ]\n}")
 
 

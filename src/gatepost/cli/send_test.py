@@ -2,7 +2,9 @@
 
 import secrets
 import time
+from typing import Any
 
+from gatepost.cli import text
 from gatepost.clock import SystemClock
 from gatepost.mail.address import wire_address
 from gatepost.mail.headers import date, mailbox, parse_sender, unstructured
@@ -33,7 +35,7 @@ _OUTCOMES = {
 }
 
 
-async def send(settings: Settings, address: str) -> bool:
+async def send(settings: Settings, address: str, *, as_json: bool = False) -> bool:
     """Submit a test message to `address`, print what the server answered, and say whether it was accepted.
 
     Raises:
@@ -47,7 +49,11 @@ async def send(settings: Settings, address: str) -> bool:
         reply = await transport.submit(envelope, Progress(), _go_on)
     finally:
         await transport.close()
-    print(in_words(reply, time.monotonic() - began))
+    took_s = time.monotonic() - began
+    if as_json:
+        text.as_json(plain(reply, took_s))
+    else:
+        print(in_words(reply, took_s))
     return reply.outcome is Outcome.ACCEPTED
 
 
@@ -70,6 +76,19 @@ def compose(settings: Settings, address: str) -> Envelope:
     if signer is not None:
         content = signer.sign(content, now_ms)
     return Envelope(sender.address, recipient, content)
+
+
+def plain(reply: Reply, took_s: float) -> dict[str, Any]:
+    """Write what came of it as JSON has it."""
+    return {
+        "outcome": str(reply.outcome),
+        "phase": str(reply.phase),
+        "server": reply.server,
+        "code": reply.code,
+        "enhanced_status": reply.enhanced_status,
+        "text": reply.text,
+        "took_s": round(took_s, 3),
+    }
 
 
 def in_words(reply: Reply, took_s: float) -> str:

@@ -106,11 +106,15 @@ def add_suppression(
 def lift_suppression(
     id: Annotated[uuid.UUID, typer.Argument(help="The suppression's id, as `suppressions list` prints it.")],
     reason: Why = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Lift a suppression, whatever it was for."""
     with failing(_NO_SUCH.format(id)):
         values = {"suppression": str(id), "reason": reason}
         lifted = asyncio.run(perform(Settings.load(), "lift", values, hints=_HINTS))
+    if as_json:
+        text.as_json({"lifted": lifted})
+        return
     whom = lifted["address"] or "an erased person"
     print(text.printable(f"{id}: {lifted['reason']} of {whom} is lifted"))
 
