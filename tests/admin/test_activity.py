@@ -132,7 +132,7 @@ def test_no_page_shows_how_we_log_in(tmp_path: Path) -> None:
         assert "<h2>[::1]:2" in page
 
 
-def test_only_a_page_of_ours_may_watch(house: Site, browser: Browser) -> None:
+def test_s105_only_a_page_of_ours_may_watch(house: Site, browser: Browser) -> None:
     """Without a session it is 401; a page of another site is refused although it would change nothing."""
     assert 401 == house.browser.get("/admin/live", headers=SAME).status_code
     for site_of in ("cross-site", "same-site"):

@@ -128,7 +128,7 @@ async def test_a_stop_ends_every_stream_at_once(scene: Scene) -> None:
         scene.live.admit()
 
 
-async def test_a_session_that_ended_ends_its_stream(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_s105_a_session_that_ended_ends_its_stream(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its own and no other."""
     monkeypatch.setattr("gatepost.admin.live.SESSIONS_EVERY_S", 0.0)
     other = uuid.UUID(int=2)

@@ -81,7 +81,7 @@ def test_the_page_is_live_again_after_a_restart(service: Service, page: Page, pr
     assert [] == _beside_the_lost_stream(problems)
 
 
-def test_whoever_is_signed_out_elsewhere_is_shown_the_door(service: Service, page: Page, problems: list[str]) -> None:
+def test_s105_whoever_is_disabled_is_shown_the_door(service: Service, page: Page, problems: list[str]) -> None:
     """The stream ends within seconds, and the page becomes the one to sign in."""
     assert 1 == service.tables.change("UPDATE operators SET disabled_at = 1")
     expect(page.get_by_label("Password")).to_be_visible()
