@@ -7,7 +7,7 @@ LOOKED_THROUGH rows of each table and no others: whoever shows the result has to
 import re
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
@@ -60,7 +60,7 @@ class Wanted:
         before: only messages older than this one: the last one of the page before.
     """
 
-    text: str
+    text: str = field(repr=False)
     state: str | None = None
     template: str | None = None
     before: uuid.UUID | None = None

@@ -11,7 +11,7 @@ from gatepost.admin.access import only, signature
 from gatepost.admin.asked import address_of, id_of, older_page, word_of
 from gatepost.admin.house import House
 from gatepost.admin.kit import PAGE
-from gatepost.errors import FieldError, InvalidInput, NoSuchSuppression
+from gatepost.errors import N_, FieldError, InvalidInput, NoSuchSuppression
 from gatepost.operators.role import Role
 from gatepost.operators.sessions import CurrentOperator
 from gatepost.suppression.by_hand import MAX_EXPIRES_IN_DAYS, Wanted
@@ -128,5 +128,5 @@ def _days_in(text: str) -> int | None:
         return None
     if text.isascii() and text.isdigit() and 1 <= int(text[:6]) <= MAX_EXPIRES_IN_DAYS and len(text) < 6:
         return int(text)
-    sentence = "Use a whole number from 1 to %(limit)s, or leave it empty."
+    sentence = N_("Use a whole number from 1 to %(limit)s, or leave it empty.")
     raise InvalidInput([FieldError("expires_in_days", "invalid", sentence, {"limit": MAX_EXPIRES_IN_DAYS})])
