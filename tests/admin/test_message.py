@@ -54,7 +54,7 @@ def test_support_reads_what_became_of_it(house: Site, message: uuid.UUID) -> Non
     assert f"/admin/messages/{message}/reveal" not in page
 
 
-def test_support_sees_no_body(house: Site, message: uuid.UUID) -> None:
+def test_s106_support_sees_no_body(house: Site, message: uuid.UUID) -> None:
     """Neither by the form that reveals it nor by the address of the frame."""
     browser = house.browser_of(Role.SUPPORT)
     assert 403 == browser.get(f"/admin/messages/{message}/mail").status_code
@@ -62,7 +62,7 @@ def test_support_sees_no_body(house: Site, message: uuid.UUID) -> None:
     assert 403 == browser.send(f"{page}/reveal", {"reason": "curious"}, page=page).status_code
 
 
-def test_a_mail_is_shown_to_whoever_said_why(house: Site, message: uuid.UUID) -> None:
+def test_s106_a_mail_is_shown_to_whoever_said_why(house: Site, message: uuid.UUID) -> None:
     """An operator gives a reason, which is kept; then the mail is there in a frame in which nothing runs or leads."""
     browser, page = house.browser_of(Role.OPERATOR), f"/admin/messages/{message}"
     assert 409 == browser.get(f"{page}/mail").status_code
@@ -89,7 +89,7 @@ def test_what_one_operator_said_opens_it_to_no_other(house: Site, message: uuid.
     assert 409 == second.get(f"{page}/mail").status_code
 
 
-def test_no_secret_of_a_mail_is_shown(house: Site, message: uuid.UUID) -> None:
+def test_s106_no_secret_of_a_mail_is_shown(house: Site, message: uuid.UUID) -> None:
     """The link is there as it looked, and in its token's place three dots; a name is text, whatever it holds."""
     browser, page = house.browser_of(Role.OPERATOR), f"/admin/messages/{message}"
     browser.send(f"{page}/reveal", {"reason": "on the phone"}, page=page)

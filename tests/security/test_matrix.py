@@ -151,7 +151,7 @@ def test_a_probe_answers_everybody(client, expired, endpoint):
     assert {200} == {ask(client, endpoint, headers).status_code for headers in (*WRONG.values(), expired)}
 
 
-def test_metrics_are_for_operators_in_production(tmp_path):
+def test_s103_metrics_are_for_operators_in_production(tmp_path):
     """401 for no and every wrong credential, 200 with the admin token, under any Host."""
     with in_production(tmp_path).client() as client:
         refused = {ask(client, ("GET", "/metrics"), headers).status_code for headers in WRONG.values()}
