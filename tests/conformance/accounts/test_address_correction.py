@@ -16,14 +16,16 @@ from gatepost.accounts.address_correction import (
     correct_address,
 )
 from gatepost.accounts.operators import AccountAction, WrittenTo, act_on_account
-from gatepost.accounts.tables import accounts, address_changes
+from gatepost.accounts.tables import accounts, address_changes, tokens
 from gatepost.accounts.verification import ChoosePassword
 from gatepost.audit.trail import Deed, Signature, done_to
 from gatepost.errors import ActionRefused, BadToken, InvalidInput, NoSuchAccount
 from gatepost.events import AccountActedOn, Event
 from gatepost.mail.address import mask_address
+from gatepost.orders.person import erase
 from gatepost.outbox.tables import messages
 from tests.support.flows import ADDRESS, PASSWORD, Flows
+from tests.support.person import desk_of
 
 BY = Signature(actor="operator mira", reason="told on the phone", request_id="request-8")
 RIGHT = "mira@example.org"
@@ -179,3 +181,19 @@ async def test_a_mailbox_that_had_enough_today_gets_no_more(flows: Flows) -> Non
         withheld.append(corrected.withheld)
     assert [*[None] * 8, "cap"] == withheld
     assert ("verification", "cancelled", "cap") in await _written_to(flows, "mira+8@example.org")
+
+
+async def test_both_addresses_go_with_the_account(flows: Flows) -> None:
+    """What was cancelled at the wrong address is found and erased as well, and of the log only words stay."""
+    account_id = await _registered(flows)
+    await _correct(flows, account_id)
+    done = await erase(desk_of(flows), {"address": RIGHT}, BY)
+    assert (1, False) == (done["accounts"], done["more"])
+    assert [[], [], [], []] == [await flows.rows(one) for one in (accounts, messages, address_changes, tokens)]
+    (deed,) = await flows.gate.database.read(lambda connection: done_to(connection, account_id))
+    assert ("correct_address", "active", "active", None) == (
+        deed.action,
+        deed.state_before,
+        deed.state_after,
+        deed.reason,
+    )
