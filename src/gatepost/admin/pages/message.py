@@ -2,24 +2,20 @@
 
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends
-from sqlalchemy import Connection, bindparam, select
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
-from gatepost.accounts.account import COLUMNS, AccountRow, as_account
-from gatepost.accounts.tables import accounts
 from gatepost.admin.access import only
 from gatepost.admin.house import House
-from gatepost.admin.mail_again import MAIL_CSP, Kept, made_again, read_kept
+from gatepost.admin.mail_again import MAIL_CSP, Kept, made_again
+from gatepost.admin.message_seen import Seen, read_seen
 from gatepost.admin.offers import offers, refusal
 from gatepost.errors import ComposeError, TemplateError
 from gatepost.explain.sentence import sentence
-from gatepost.explain.story import Story, read_story
 from gatepost.explain.timeline import timeline
 from gatepost.mail.preview import Parts
 from gatepost.operators.role import Role
@@ -27,26 +23,14 @@ from gatepost.operators.sessions import CurrentOperator
 from gatepost.outbox.actions import FORGOTTEN_TEXT, Action
 from gatepost.outbox.retention import ANONYMISED
 from gatepost.outbox.reveal import REVEALED_FOR_S, is_revealed
-from gatepost.suppression.page import SuppressionRow, of_address
 from gatepost.web.problems import NO_SUCH_MESSAGE, refused
 from gatepost.web.workshop.mail_html import Scheme, framed
 
 # The fields of a mail that everybody here may read.
 _SHOWN_FIELDS = ("From", "To", "Subject", "Message-ID")
-_ACCOUNT = select(*COLUMNS).where(accounts.c.id == bindparam("of_id"))
 _NOT_REVEALED = "Say first, on the page of the message, why you look at the mail."
 _CANNOT_BE_MADE = "The mail cannot be made again: its template is not there any more, or has changed since."
 _FOR_NOBODY = "There is no mail: nobody has an account with this address."
-
-
-@dataclass(frozen=True)
-class Seen:
-    """Everything the page shows of a message."""
-
-    story: Story
-    kept: Kept
-    account: AccountRow | None
-    suppressions: Sequence[SuppressionRow]
 
 
 def add_message(router: APIRouter, house: House) -> None:
@@ -133,26 +117,13 @@ async def message_page(
 
 
 async def _look(house: House, message_id: uuid.UUID) -> Seen:
-    seen = await house.web.database.read(partial(_read, house=house, message_id=message_id))
+    now_ms = house.web.clock.now_ms()
+    seen = await house.web.database.read(
+        partial(read_seen, message_id=message_id, hiding=house.gate.hiding, now_ms=now_ms)
+    )
     if seen is None:
         raise refused("not_found", detail=NO_SUCH_MESSAGE)
     return seen
-
-
-def _read(connection: Connection, *, house: House, message_id: uuid.UUID) -> Seen | None:
-    story, kept = read_story(connection, message_id), read_kept(connection, message_id)
-    if story is None or kept is None:
-        return None
-    found = connection.execute(_ACCOUNT, {"of_id": story.message.account_id}).mappings().one_or_none()
-    forms = house.gate.hiding.forms(kept.recipient_key)
-    suppressions = of_address(connection, forms) if kept.recipient is not None else []
-    now_ms = house.web.clock.now_ms()
-    return Seen(
-        story,
-        kept,
-        None if found is None else as_account(found),
-        [one for one in suppressions if one.expires_at is None or one.expires_at > now_ms],
-    )
 
 
 def _mail(house: House, kept: Kept) -> tuple[Parts | None, str]:
