@@ -60,13 +60,20 @@ async def fill(database: Database, count: int) -> list[uuid.UUID]:
     for first in range(0, count, AT_ONCE):
         rows = [_message(number, count, now_ms) for number in range(first, min(first + AT_ONCE, count))]
         shown |= {row["to"]: row["id"] for row in rows}
-        await database.write(lambda tx, rows=rows: _put(tx, rows))
-    for before, after, ends in _STEPS:
-        await database.write(lambda tx, step=(before, after, ends): _move(tx, *step))
-    for _, end, reason in (*_ENDS, (0, "deferred", "transient")):
-        if end not in _BORN:
-            await database.write(lambda tx, end=end, reason=reason: _explain(tx, end, reason))
+        await database.write(lambda tx, rows=rows: _live(tx, rows))
     return list(shown.values())
+
+
+def _live(tx: Connection, rows: Sequence[dict[str, Any]]) -> None:
+    _put(tx, rows)
+    these = messages.c.id.between(rows[0]["id"], rows[-1]["id"])
+    for before, after, ends in _STEPS:
+        owner = "bench" if after in ("sending", "committing") else None
+        of_these = messages.c.reason.in_([f"to:{end}" for end in ends])
+        tx.execute(update(messages).where(these, messages.c.state == before, of_these).values(state=after, owner=owner))
+    for end, reason in (*((end, reason) for _, end, reason in _ENDS), ("deferred", "transient")):
+        if end not in _BORN:
+            tx.execute(update(messages).where(these, messages.c.reason == f"to:{end}").values(reason=reason))
 
 
 def _message(number: int, count: int, now_ms: int) -> dict[str, Any]:
@@ -201,14 +208,3 @@ def _deed(row: Mapping[str, Any]) -> dict[str, Any]:
 def _opened(row: Mapping[str, Any]) -> dict[str, Any]:
     opener = "scanner" if row["created_at"] % 3 == 0 else "person"
     return {"token_id": row["token_id"], "opener": opener, "opened_at": row["created_at"] + 30_000}
-
-
-def _move(tx: Connection, before: str, after: str, ends: Sequence[str]) -> None:
-    marks = [f"to:{end}" for end in ends]
-    owner = "bench" if after in ("sending", "committing") else None
-    change = update(messages).where(messages.c.state == before, messages.c.reason.in_(marks))
-    tx.execute(change.values(state=after, owner=owner))
-
-
-def _explain(tx: Connection, end: str, reason: str | None) -> None:
-    tx.execute(update(messages).where(messages.c.reason == f"to:{end}").values(reason=reason))

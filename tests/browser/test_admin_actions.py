@@ -145,8 +145,8 @@ def _tab_to(page: Page, selector: str) -> None:
     raise AssertionError(f"{selector} is not reached within {MOST_TABS} presses of Tab")
 
 
-def test_a_form_without_its_reason_comes_back_and_says_so(window: Page, house: AdminHouse, javascript: bool) -> None:
-    """With what was typed, unfolded, and with the reason marked; with scripts and without."""
+def test_a_form_without_its_reason_comes_back_and_then_works(window: Page, house: AdminHouse, javascript: bool) -> None:
+    """Unfolded and with the reason marked; filled in, it does what was asked for. With scripts and without."""
     be(window, house, Role.SUPPORT)
     window.goto(f"{house.url}/admin/messages/{house.messages(BO)[-1][0]}")
     window.locator("#resend summary").click()
@@ -158,6 +158,9 @@ def test_a_form_without_its_reason_comes_back_and_says_so(window: Page, house: A
     expect(reason).to_have_attribute("aria-invalid", "true")
     if javascript:
         expect(reason).to_be_focused()
+    reason.fill("She made room in her mailbox.")
+    window.locator("#resend button:not([type=button])").click()
+    expect(window.locator(".done")).to_be_visible()
 
 
 def test_signing_out_ends_it(window: Page, house: AdminHouse, javascript: bool) -> None:
