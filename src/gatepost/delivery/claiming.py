@@ -31,6 +31,7 @@ class Claiming:
         self._walks = Walks()
         self._alone = Alone()
         self._copies_at = float("-inf")
+        self._held = False  # when it was asked last
         self._narrow_first = False
         self._bells = 0
         self._bells_before = 0  # the look under way
@@ -39,7 +40,7 @@ class Claiming:
     @property
     def bounded(self) -> bool:
         """Whether something may be due that cannot be claimed now."""
-        return self._desk.transport.room() < self._slots or bool(self._left)
+        return self._held or self._desk.transport.room() < self._slots or bool(self._left)
 
     @property
     def reopened(self) -> bool:
@@ -96,6 +97,7 @@ class Claiming:
         now_s = self._desk.clock.monotonic()
         if look.copies:
             self._copies_at = now_s + COPIES_EVERY_S
+            self._held = found.held
         self._alone.answered(look.turn, found.suspect, now_s)
         self._left = frozenset()
         for passing, passed, took_s in found.walks:

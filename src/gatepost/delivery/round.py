@@ -13,6 +13,7 @@ from gatepost.events import AddressSuppressed, MessageEvent
 from gatepost.outbox.claim import Claimed, Skip, allow_copies, claim, claim_suspect, suspect_is_due
 from gatepost.outbox.claim_lanes import Passed, Passing, claim_passing
 from gatepost.outbox.lifecycle import State
+from gatepost.outbox.queue_hold import is_held
 from gatepost.outbox.settle import Verdict, settle
 
 # Renews the tokens of claimed messages and makes their links, in the claim's transaction: an answer for each.
@@ -31,6 +32,7 @@ class Round:
     suppressed: list[AddressSuppressed] = field(default_factory=list)
     more: bool = False  # perhaps something else could have been claimed
     walks: Sequence[tuple[Passing, Passed, float]] = ()  # with the seconds each took
+    held: bool = False  # the queue is: nothing was claimed because of it
     suspect: bool = False  # a message that is tried alone was due: it is this, or nothing was claimed because of it
 
     @property
@@ -44,7 +46,7 @@ class Look:
 
     Args:
         bounces: hears of what expires.
-        copies: also make those due again that the server may have taken.
+        copies: also make those due again that the server may have taken, and ask whether the queue is held.
         turn: whose turn it is; not NOBODY's.
         passing: where some lanes are full, what may be claimed all the same and how many of it, in this order.
     """
@@ -61,6 +63,8 @@ class Look:
 
     def __call__(self, tx: Connection) -> Round:
         if self.copies:
+            if is_held(tx):
+                return Round([], [], held=True)
             allow_copies(tx, self.now_ms)
         if self.turn is Turn.ASK and suspect_is_due(tx, self.now_ms):
             return Round([], [], more=True, suspect=True)

@@ -10,14 +10,16 @@ from gatepost.audit.trail import Signature, done_to
 from gatepost.clock import SystemClock
 from gatepost.database.connection import Database, Work
 from gatepost.errors import ActionRefused
-from gatepost.events import Event, Events, MessageAccepted, QueueHeld, QueueReleased
+from gatepost.events import Event, Events, MessageAccepted, MessageExpired, QueueHeld, QueueReleased
 from gatepost.outbox.claim import Claimed, claim, claim_suspect, suspect_is_due
 from gatepost.outbox.claim_lanes import Passed, Passing, claim_passing
 from gatepost.outbox.queue_hold import QUEUE, QueueHold, hold, hold_of, hold_queue, release, release_queue
 from gatepost.outbox.tables import SUSPECTED_AT, messages
 from gatepost.testing import SubmissionServer
-from tests.support.delivery import worker_on
-from tests.support.outbox import NOW_MS, claim_as, draft, enqueue_all
+from tests.support.clock import MovableClock
+from tests.support.delivery import SHORT_S, Delivery, worker_on
+from tests.support.outbox import NOW_MS, claim_as, draft, enqueue_all, state_of
+from tests.support.rooms import Bounded
 
 BY = Signature(actor="an operator", reason="the server is moved")
 
@@ -162,3 +164,18 @@ async def test_a_release_rings_every_worker(database: Database) -> None:
             await release_queue(write, SystemClock(), events, BY)
             await delivery.wait_for(MessageAccepted)
     assert [QueueHeld, QueueReleased] == [type(one) for one in told]
+
+
+async def test_messages_expire_while_the_queue_is_held(database: Database, clock: MovableClock) -> None:
+    """Their time goes on: those whose end has come expire and are told of, though nobody claims them."""
+    delivery = Delivery(database, Bounded(room=8), clock, poll_s=SHORT_S)
+    await held(database)
+    (short,) = await delivery.enqueue(expires_in_s=60)
+    (long,) = await delivery.enqueue()
+    async with delivery.running():
+        await delivery.at_rest(lambda: True)
+        assert [] == delivery.of(MessageExpired)
+        clock.move(60)
+        delivery.ring.ring()
+        (told,) = await delivery.wait_for(MessageExpired)
+    assert (str(short), "queued") == (told.message, await state_of(database, long))
