@@ -68,8 +68,9 @@ def test_s106_a_mail_is_shown_to_whoever_said_why(house: Site, message: uuid.UUI
     assert 409 == browser.get(f"{page}/mail").status_code
     assert 422 == browser.send(f"{page}/reveal", {"reason": " "}, page=page).status_code
     assert 409 == browser.get(f"{page}/mail").status_code
-    assert 303 == browser.send(f"{page}/reveal", {"reason": "she reads it to me"}, page=page).status_code
-    shown = browser.get(page).text
+    answer = browser.send(f"{page}/reveal", {"reason": "she reads it to me"}, page=page)
+    shown = browser.get(answer.headers["location"]).text
+    assert "It is written down that you look at this mail." in shown
     assert f'sandbox src="{page}/mail?scheme=light"' in shown
     assert "looked at the mail." in shown
     assert "she reads it to me" in shown

@@ -155,6 +155,15 @@ def test_support_starts_a_reset(house: Site, support: Browser) -> None:
     assert "token=" not in support.get(f"/admin/messages/{new}").text
 
 
+def test_a_reset_that_is_withheld_says_so(house: Site, support: Browser) -> None:
+    """Asked for twice within a minute, the second message does not go out: its page says that and why."""
+    id = accepted(house, register(house, "hal@example.com"))
+    led_to(act(support, id, "start-reset"))
+    second = support.get(act(support, id, "start-reset").headers["location"]).text
+    assert "The mail does not go out at this moment: this page says why." in second
+    assert "Nothing was sent to example.com: another one is on its way" in second
+
+
 def test_a_message_of_nobody_has_no_account_to_act_on(house: Site, support: Browser) -> None:
     """Sent all the same, the form says why nothing is done."""
     assert 202 == house.browser.post("/auth/password/reset/request", json={"email": "x@example.com"}).status_code

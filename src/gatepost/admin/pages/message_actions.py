@@ -91,7 +91,7 @@ async def _start_reset(house: House, message_id: uuid.UUID, fields: Fields, by: 
 async def _written(house: House, written: WrittenTo, word: str) -> str:
     """Lead to the new message: where it does not go out, its page says why."""
     await house.web.ring()
-    return _page_of(written.message, done=word if written.withheld is None else "")
+    return _page_of(written.message, done=word if written.withheld is None else f"{word}_withheld")
 
 
 async def _account_of(house: House, message_id: uuid.UUID) -> uuid.UUID:
@@ -121,7 +121,7 @@ async def _reveal(house: House, message_id: uuid.UUID, fields: Fields, by: Signa
             request_id=by.request_id,
         )
     )
-    return f"{_page_of(message_id)}#mail"
+    return f"{_page_of(message_id, done='revealed')}#mail"
 
 
 def _page_of(message_id: uuid.UUID, **asked: str) -> str:
