@@ -95,7 +95,7 @@ def _message(number: int, count: int, now_ms: int) -> dict[str, Any]:
         "recipient_domain": address.partition("@")[2] if known else None,
         "template_values": '{"name": "Mira Lind"}',
         "message_id": f"<{number}.{uuid.UUID(int=number).hex}@gatepost.example>",
-        "account_id": _id(now_ms - DAYS * DAY_MS, number // EACH_ACCOUNT) if known else None,
+        "account_id": _account_id(number, count, now_ms) if known else None,
         "token_id": number.to_bytes(16, "big"),
         "request_id": str(uuid.UUID(int=number)),
         "priority": 0,
@@ -109,6 +109,12 @@ def _message(number: int, count: int, now_ms: int) -> dict[str, Any]:
         "settled_at": None if end in ("deferred", "held") else at + 1500 + number % 4000,
         "security": 1,
     }
+
+
+def _account_id(number: int, count: int, now_ms: int) -> uuid.UUID:
+    """The account's first message is as old as it is."""
+    first = number // EACH_ACCOUNT * EACH_ACCOUNT
+    return _id(now_ms - DAYS * DAY_MS + first * DAYS * DAY_MS // count, number // EACH_ACCOUNT)
 
 
 def _id(at: int, number: int) -> uuid.UUID:
@@ -206,5 +212,5 @@ def _deed(row: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _opened(row: Mapping[str, Any]) -> dict[str, Any]:
-    opener = "scanner" if row["created_at"] % 3 == 0 else "person"
+    opener = "scanner" if int.from_bytes(row["token_id"], "big") % 3 == 0 else "person"
     return {"token_id": row["token_id"], "opener": opener, "opened_at": row["created_at"] + 30_000}
