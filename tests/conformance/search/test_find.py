@@ -6,6 +6,7 @@ import pytest
 
 from gatepost.explain import find as finding
 from gatepost.explain.find import Found, Kind, Wanted, find, find_accounts
+from gatepost.suppression.lift import hide
 from gatepost.suppression.reason import Reason, Scope
 from gatepost.suppression.suppress import suppress
 from tests.support.flows import ADDRESS, Flows
@@ -100,6 +101,8 @@ async def test_a_part_is_no_pattern(flows: Flows, part: str) -> None:
     """What databases take for any letters stands for itself, and nobody's hash is a part of an address."""
     await flows.register()
     await flows.request_reset(NOBODY)
+    await _suppressed(flows, NOBODY)
+    await flows.gate.database.write(lambda tx: hide(tx, flows.gate.hiding, NOBODY))
     found = await _find(flows, part)
     assert ([], [], []) == (list(found.messages), list(found.accounts), list(found.suppressions))
 
