@@ -53,6 +53,12 @@ def test_every_reason_to_refuse_a_sign_in_is_documented():
     assert found == returned("_refusal") | {"malformed"}
 
 
+def test_every_reason_to_refuse_an_operator_is_documented():
+    """The row has each reason `_why_not` gives, and the one of what changed while the password was hashed."""
+    said = set(code_words(documented()["operator_sign_in_refused"][3])) - {"reason"}
+    assert said == returned("_why_not") | {"changed_meanwhile"}
+
+
 def test_every_metric_is_documented():
     """The table has each metric with its kind and labels."""
     page = (REFERENCE / "metrics.md").read_text()
