@@ -120,6 +120,27 @@ def test_what_is_interrupted_leaves_nothing_behind(tmp_path: Path, monkeypatch: 
     assert 1 == seen[-1]
 
 
+def test_commits_meanwhile_neither_begin_it_anew_nor_come_into_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between any two pieces somebody commits: each piece is copied once, and all of them are of the first moment."""
+    assert gatepost(tmp_path, "migrate").returncode == 0
+    monkeypatch.setattr(backing_up, "PAGES_AT_ONCE", 5)
+    seen: list[float] = []
+    with closing(sqlite3.connect(tmp_path / "var/gatepost.db", isolation_level=None)) as service:
+
+        def commit(done: float) -> None:
+            seen.append(done)
+            assert len(seen) < 100, "it began anew"
+            service.execute("INSERT INTO bookmarks VALUES (?, ?)", (f"mark {len(seen)}", bytes(16)))
+
+        back_up(tmp_path / "var/gatepost.db", tmp_path / "copy.db", on_progress=commit)
+        assert (len(seen),) == service.execute("SELECT count(*) FROM bookmarks").fetchone()
+    assert (seen, True) == (sorted(set(seen)), len(seen) > 3)
+    with closing(sqlite3.connect(tmp_path / "copy.db")) as copy:
+        assert (0,) == copy.execute("SELECT count(*) FROM bookmarks").fetchone()
+
+
 def test_a_file_that_appears_meanwhile_is_not_overwritten(tmp_path: Path) -> None:
     """Who was first keeps the name."""
     assert gatepost(tmp_path, "migrate").returncode == 0
