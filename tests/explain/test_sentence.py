@@ -63,7 +63,9 @@ def check(told: Story) -> None:
     assert not text.endswith(".."), text
     assert len(text) <= MAX_CHARACTERS, (len(text), text)
     assert text == " ".join(text.split()), text
-    assert not any(unfilled in text for unfilled in ("{", "}", "None", "%", "\0", "ada@", "in its words", "request-1")), text
+    assert not any(
+        unfilled in text for unfilled in ("{", "}", "None", "%", "\0", "ada@", "in its words", "request-1")
+    ), text
     assert not known or any(name in text for name in names), text
 
 
