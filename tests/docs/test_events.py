@@ -54,9 +54,9 @@ def test_every_reason_to_refuse_a_sign_in_is_documented():
 
 
 def test_every_reason_to_refuse_an_operator_is_documented():
-    """The row has each reason `_why_not` gives, and the one of what changed while the password was hashed."""
+    """The row has each reason `_why_no_session` gives, and the one of what changed while the password was hashed."""
     said = set(code_words(documented()["operator_sign_in_refused"][3])) - {"reason"}
-    assert said == returned("_why_not") | {"changed_meanwhile"}
+    assert said == returned("_why_no_session") | {"changed_meanwhile"}
 
 
 def test_every_metric_is_documented():

@@ -66,7 +66,7 @@ async def sign_in_operator(
     # Longer than any that could be set: hashing it would only cost, whosever name stands beside it.
     short = len(password) <= MAX_PASSWORD_CHARACTERS
     fits = short and await gate.passwords.verify(password, None if row is None else row["password_hash"])
-    reason = _why_not(row, fits=fits, guesses_left=guesses_left)
+    reason = _why_no_session(row, fits=fits, guesses_left=guesses_left)
     if row is not None and reason is None:
         token = await _begin(gate, row, counted_for, client)
         if token is not None:
@@ -80,7 +80,7 @@ async def sign_in_operator(
     raise OperatorSignInFailed(reason)
 
 
-def _why_not(row: RowMapping | None, *, fits: bool, guesses_left: bool) -> str | None:
+def _why_no_session(row: RowMapping | None, *, fits: bool, guesses_left: bool) -> str | None:
     """Why nobody may sign in, for the log alone."""
     if row is None:
         return "no_operator"
