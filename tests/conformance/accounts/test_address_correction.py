@@ -172,6 +172,20 @@ async def test_of_two_corrections_to_one_address_one_wins(flows: Flows) -> None:
     assert 1 == sum(row["address_key"] == RIGHT for row in await flows.accounts())
 
 
+async def test_of_a_proof_and_a_correction_at_once_one_wins(flows: Flows) -> None:
+    """Either the address was proved first and stays, or the link is void: and never both."""
+    for number in range(4):
+        wrong, right = f"mira{number}@example.com", f"mira{number}@example.org"
+        account_id = await _registered(flows, wrong)
+        token = (await flows.deliver())["verification"]
+        pair = (flows.verify(token), _correct(flows, account_id, right))
+        done = await asyncio.gather(*(pair if number % 2 else reversed(pair)), return_exceptions=True)
+        (row,) = [one for one in await flows.accounts() if one["id"] == account_id]
+        proved = row["verified_at"] is not None
+        assert {ActionRefused if proved else BadToken} == {type(one) for one in done if isinstance(one, Exception)}
+        assert (wrong if proved else right) == row["email"]
+
+
 async def test_a_mailbox_that_had_enough_today_gets_no_more(flows: Flows) -> None:
     """The address is corrected all the same, and the row of the message says why nothing comes."""
     account_id = await _registered(flows)
