@@ -333,3 +333,11 @@ def test_every_command_that_prints_data_prints_json() -> None:
     """With --json; all but those that run until they are stopped, and the one that prints nothing else."""
     without = {name for name, command in _commands().items() if "`--json" not in _words(command)}
     assert {"gatepost", "gatepost serve", "gatepost worker", "gatepost export"} == without
+
+
+def test_a_shell_completes_commands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As `gatepost --install-completion` sets it up: bash asks with these variables, and what fits comes back."""
+    monkeypatch.setenv("_GATEPOST_COMPLETE", "complete_bash")
+    monkeypatch.setenv("COMP_WORDS", "gatepost queue re")
+    monkeypatch.setenv("COMP_CWORD", "2")
+    assert ["release"] == gatepost(tmp_path).stdout.split()
