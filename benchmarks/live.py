@@ -48,7 +48,7 @@ class _Viewer(asyncio.Protocol):
 
 def run(quick: bool, kind: Kind) -> Result:
     """Alternate at the same load: nobody watches, then all of them."""
-    rounds, viewers, seconds = (1, 20, 4.0) if quick else (5, VIEWERS, 20.0)
+    rounds, viewers, seconds = (1, 20, 4.0) if quick else (3, VIEWERS, 15.0)
     alone: list[float] = []
     watched: list[float] = []
     idle: list[float] = []

@@ -101,6 +101,15 @@ def test_a_clock_that_is_set_back_loses_nothing(rows: Rows) -> None:
     assert (1, 0) == back.since(START_MS)
 
 
+def test_after_a_small_step_back_every_second_has_its_place(rows: Rows) -> None:
+    """What was remembered as part of a minute is told by its second again."""
+    now_ms = START_MS + 12 * 60 * MINUTE_MS
+    rows.add(now_ms + 2_000)
+    tally = Tally(rows.count, kinds=2).grown(None, now_ms + 5_000).grown(None, now_ms + 125_000)
+    chart = chart_of(tally.grown(None, now_ms + 10_000))
+    assert [50 + 2] == [at for at, count in enumerate(chart.minute.accepted) if count]
+
+
 def test_a_day_begins_anew_at_midnight(rows: Rows) -> None:
     """Today begins at 00:00 UTC, while the chart's day goes on over it."""
     midnight = START_MS + DAY_MS

@@ -112,9 +112,14 @@ async def test_nobody_looks_while_nobody_watches(scene: Scene) -> None:
         await _begin(frames)
         (task,) = (one for one in asyncio.all_tasks() if one.get_name() == "gatepost-live")
     await asyncio.wait_for(task, SOON_S)
-    scene.words = "much later"
+    scene.words, scene.away = "much later", True
     async with aclosing(scene.live.frames(ANYBODY)) as frames:
-        assert event("much later") == await _begin(frames)
+        assert b"retry: 1000\n\n" == await _next(frames)
+        waiting = asyncio.ensure_future(anext(frames))
+        await scene.looked_again()
+        assert not waiting.done()
+        scene.away = False
+        assert event("much later") == await asyncio.wait_for(waiting, SOON_S)
 
 
 async def test_a_stop_ends_every_stream_at_once(scene: Scene) -> None:
