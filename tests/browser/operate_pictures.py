@@ -16,7 +16,7 @@ FOLDER = Path(__file__).parents[2] / "docs" / "pictures" / "operate"
 
 
 def _activity(page: Page, house: AdminHouse) -> None:
-    page.goto(f"{house.url}/admin?span=minute")
+    page.goto(f"{house.url}/admin?span=hour")
     expect(page.locator("#tiles")).to_be_visible()
 
 

@@ -22,6 +22,10 @@ DESKTOP, PHONE, SMALLEST = 1280, 390, 320
 HEIGHT = 800
 ANSWERED = frozenset({404})
 MENU = 9  # pages an owner's menu leads to
+_WIDTH = """letters => {
+    document.documentElement.style.fontSize = letters;
+    return document.documentElement.scrollWidth;
+}"""
 LOOKS = ("color-contrast", "link-in-text-block", "target-size", "scrollable-region-focusable")
 WORDS = "main :is(h1, h2, summary, button:not(.copy))"
 
@@ -94,11 +98,13 @@ def _seen_by_axe(page: Page) -> list[str]:
 
 
 def _overflowing(page: Page) -> list[str]:
+    """On phones, and for who reads letters of twice the size."""
     found = []
-    for width in (PHONE, SMALLEST):
+    for width, letters in ((PHONE, "100%"), (SMALLEST, "100%"), (DESKTOP // 2, "200%")):
         page.set_viewport_size({"width": width, "height": HEIGHT})
-        if (needed := page.evaluate("document.documentElement.scrollWidth")) > width:
-            found.append(f"needs {needed} px of {width}")
+        needed = page.evaluate(_WIDTH, letters)
+        found += [f"needs {needed} px of {width} with letters of {letters}"] if needed > width else []
+    page.evaluate(_WIDTH, "100%")
     return found
 
 
