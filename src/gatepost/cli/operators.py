@@ -163,7 +163,8 @@ def _read_line() -> str:
 async def _read(settings: Settings) -> list[Listed]:
     database = await open_for_reading(settings.database_url)
     try:
-        return await database.read(partial(list_operators, now_ms=SystemClock().now_ms()))
+        now_ms = SystemClock().now_ms()
+        return await database.read(partial(list_operators, now_ms=now_ms, session_idle_s=settings.session_idle_s))
     finally:
         await database.close()
 

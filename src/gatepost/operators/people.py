@@ -24,7 +24,9 @@ _LIST = (
     .join_from(
         operators,
         sessions,
-        (sessions.c.operator_id == operators.c.id) & (sessions.c.expires_at > bindparam("now_ms")),
+        (sessions.c.operator_id == operators.c.id)
+        & (sessions.c.expires_at > bindparam("now_ms"))
+        & (sessions.c.seen_at > bindparam("idle_since")),
         isouter=True,
     )
     .group_by(*COLUMNS)
@@ -34,9 +36,10 @@ _FIND = select(*COLUMNS).where(operators.c.name == bindparam("of_name"))
 _ANY = select(exists().where(operators.c.disabled_at.is_(None)))
 
 
-def list_operators(connection: Connection, now_ms: int) -> list[Listed]:
-    """Every operator, by name."""
-    rows = connection.execute(_LIST, {"now_ms": now_ms}).mappings()
+def list_operators(connection: Connection, now_ms: int, session_idle_s: float) -> list[Listed]:
+    """Every operator, by name; sessions that nobody used for `session_idle_s` are over."""
+    values = {"now_ms": now_ms, "idle_since": now_ms - round(session_idle_s * 1000)}
+    rows = connection.execute(_LIST, values).mappings()
     return [Listed(as_operator(row), row["sessions"], row["seen_at"]) for row in rows]
 
 

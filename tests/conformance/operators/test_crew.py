@@ -23,7 +23,7 @@ from tests.support.crew import BY, PASSWORD, crew, current, deeds, hash_of, hire
 
 async def roles(gate: Gate) -> dict[str, str]:
     """What each of those who may sign in may do."""
-    listed = await gate.database.read(lambda connection: list_operators(connection, gate.clock.now_ms()))
+    listed = await gate.database.read(lambda tx: list_operators(tx, gate.clock.now_ms(), gate.session_idle_s))
     return {one.operator.name: str(one.operator.role) for one in listed if one.operator.disabled_at is None}
 
 

@@ -11,8 +11,9 @@ from gatepost.accounts.passwords import MAX_PASSWORD_CHARACTERS, Passwords
 from gatepost.database.connection import Database
 from gatepost.errors import NotSignedIn, OperatorSignInFailed, RateLimited
 from gatepost.events import Event, OperatorSignedIn, OperatorSignInRefused
+from gatepost.operators.people import list_operators
 from gatepost.operators.role import Role
-from gatepost.operators.sessions import sign_out_operator
+from gatepost.operators.sessions import prune_operator_sessions, sign_out_operator
 from tests.support.clock import MovableClock
 from tests.support.crew import BY, PASSWORD, crew, current, hash_of, hired, signed_in
 from tests.support.places import HOME, elsewhere
@@ -210,6 +211,23 @@ async def test_a_session_ends_when_it_idles_or_is_old(gate: Gate, clock: Movable
     clock.move(gate.session_lifetime_s - lived_s)
     with pytest.raises(NotSignedIn):
         await current(gate, busy)
+
+
+async def test_the_list_counts_the_sessions_that_live(gate: Gate, clock: MovableClock) -> None:
+    """Not those that idled, and not those of others; what is over goes in batches."""
+    await hired(gate)
+    await hired(gate, "tom")
+    for _ in range(2):
+        await signed_in(gate)
+    listed = await gate.database.read(lambda tx: list_operators(tx, clock.now_ms(), gate.session_idle_s))
+    assert [("mira", 2), ("tom", 0)] == [(one.operator.name, one.sessions) for one in listed]
+    assert [True, False] == [one.seen_at is not None for one in listed]
+    clock.move(gate.session_idle_s)
+    listed = await gate.database.read(lambda tx: list_operators(tx, clock.now_ms(), gate.session_idle_s))
+    assert [0, 0] == [one.sessions for one in listed]
+    assert 0 == await gate.database.write(lambda tx: prune_operator_sessions(tx, clock.now_ms()))
+    clock.move(gate.session_lifetime_s - gate.session_idle_s)
+    assert 2 == await gate.database.write(lambda tx: prune_operator_sessions(tx, clock.now_ms()))
 
 
 async def test_signing_out_ends_one_session(gate: Gate) -> None:

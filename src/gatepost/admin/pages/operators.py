@@ -32,8 +32,8 @@ def add_operators(router: APIRouter, house: House) -> None:
 
     @router.api_route("/operators", methods=["GET", "HEAD"])
     async def show_operators(request: Request, current: owner) -> Response:
-        now_ms = house.gate.clock.now_ms()
-        found = await house.web.database.read(lambda connection: list_operators(connection, now_ms))
+        now_ms, idle_s = house.gate.clock.now_ms(), house.gate.session_idle_s
+        found = await house.web.database.read(lambda connection: list_operators(connection, now_ms, idle_s))
         return house.kit.show(request, "operators", current=current, listed=found)
 
     @router.api_route("/operators/{name}", methods=["GET", "HEAD"])
