@@ -83,36 +83,37 @@ async def test_the_id_of_a_request_finds_the_messages_it_caused(flows: Flows) ->
     assert [] == list((await _find(flows, str(uuid.uuid4()))).messages)
 
 
-@pytest.mark.parametrize("part", ["mira@", "RA@EXAMPLE", "@example.com", "example.c"])
-async def test_a_part_of_an_address_finds_whom_it_fits(flows: Flows, part: str) -> None:
+async def test_a_part_of_an_address_finds_whom_it_fits(flows: Flows) -> None:
     """At the beginning, in the middle and at the end, in every table, and it says that it looked at some rows only."""
     await flows.register()
     await flows.request_reset(NOBODY)
     row = await _suppressed(flows, ADDRESS)
-    found = await _find(flows, part)
-    assert (Kind.PART, True) == (found.kind, found.bounded)
-    assert {ADDRESS} == {one.recipient for one in found.messages}
-    assert [ADDRESS] == [one.email for one in found.accounts]
-    assert [row] == [one.id for one in found.suppressions]
+    for part in ("mira@", "RA@EXAMPLE", "@example.com", "example.c"):
+        found = await _find(flows, part)
+        assert (Kind.PART, True) == (found.kind, found.bounded)
+        assert {ADDRESS} == {one.recipient for one in found.messages}
+        assert [ADDRESS] == [one.email for one in found.accounts]
+        assert [row] == [one.id for one in found.suppressions]
 
 
-@pytest.mark.parametrize("part", ["%", "__", "mira_example", "%%", "/", "x'; --", "hidden:", "suppressed:"])
-async def test_a_part_is_no_pattern(flows: Flows, part: str) -> None:
+async def test_a_part_is_no_pattern(flows: Flows) -> None:
     """What databases take for any letters stands for itself, and nobody's hash is a part of an address."""
     await flows.register()
     await flows.request_reset(NOBODY)
     await _suppressed(flows, NOBODY)
     await flows.gate.database.write(lambda tx: hide(tx, flows.gate.hiding, NOBODY))
-    found = await _find(flows, part)
-    assert ([], [], []) == (list(found.messages), list(found.accounts), list(found.suppressions))
+    for part in ("%", "__", "mira_example", "%%", "/", "x'; --", "hidden:", "suppressed:"):
+        found = await _find(flows, part)
+        assert ([], [], []) == (list(found.messages), list(found.accounts), list(found.suppressions)), part
 
 
-@pytest.mark.parametrize("text", ["m", "a\x00b", "\ud800x", "x" * 321])
-async def test_what_no_row_can_have_is_not_asked_for(flows: Flows, text: str) -> None:
+async def test_what_no_row_can_have_is_not_asked_for(flows: Flows) -> None:
     """One letter, NUL, half of a character and more than an address can have: nothing, and no error."""
     await flows.register()
-    assert Found(Kind.NOTHING) == await _find(flows, text)
-    assert ([], False) == await flows.gate.database.read(lambda connection: find_accounts(connection, text))
+    for text in ("m", "a\x00b", "\ud800x", "x" * 321):
+        assert Found(Kind.NOTHING) == await _find(flows, text)
+        accounts = await flows.gate.database.read(lambda connection, text=text: find_accounts(connection, text))
+        assert ([], False) == accounts
 
 
 async def test_a_part_is_looked_for_in_the_newest_rows_only(flows: Flows, narrow: int) -> None:
