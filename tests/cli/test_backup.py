@@ -1,7 +1,6 @@
 """`gatepost backup`: a copy of one moment beside a busy service, which another service can start on."""
 
 import json
-import os
 import shutil
 import signal
 import sqlite3
@@ -164,15 +163,18 @@ def test_ctrl_c_is_130(tmp_path: Path) -> None:
         "        threading.Event().wait(30)\n"
         "commands.main(['wait'])\n"
     )
-    for number in (signal.SIGINT, signal.SIGTERM):
-        asked = subprocess.Popen(
+    asked = {
+        number: subprocess.Popen(
             [GATEPOST[0], "-c", code], cwd=tmp_path, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE
         )
-        assert asked.stdout is not None
-        assert b"ready\n" == asked.stdout.readline()
-        os.kill(asked.pid, number)
-        _, complaint = asked.communicate(timeout=30)
-        assert (130, False) == (asked.returncode, b"Traceback" in complaint)
+        for number in (signal.SIGINT, signal.SIGTERM)
+    }
+    for number, one in asked.items():
+        assert one.stdout is not None
+        assert b"ready\n" == one.stdout.readline()
+        one.send_signal(number)
+        _, complaint = one.communicate(timeout=30)
+        assert (130, False) == (one.returncode, b"Traceback" in complaint)
 
 
 def test_postgresql_has_a_tool_of_its_own(tmp_path: Path) -> None:
