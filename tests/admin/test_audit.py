@@ -84,9 +84,3 @@ def test_a_page_goes_on_where_it_ended(house: Site, monkeypatch: pytest.MonkeyPa
     assert ["disable", _ADDED] == [
         row["action"] for row in csv.DictReader(io.StringIO(operator.get(FILE + file).text, newline=""))
     ]
-
-
-def test_support_reads_neither(house: Site) -> None:
-    """Not the page, not the file."""
-    support = house.browser_of(Role.SUPPORT)
-    assert [403, 403] == [support.get(path).status_code for path in (PAGE, FILE)]
