@@ -1,6 +1,7 @@
 """What is kept of counted days: good for a while, counted again when it is old, and nobody waits for it."""
 
 import asyncio
+import gc
 from collections.abc import Mapping
 from typing import Any
 
@@ -138,6 +139,27 @@ async def test_a_database_that_is_away_is_said_and_asked_again(days: SignUpDays,
         await days.last(7, 10)
     counted.is_away = False
     assert 0 == (await days.last(7, 10)).missing
+
+
+async def test_a_failure_that_nobody_waits_for_is_no_noise(days: SignUpDays, counted: Counted) -> None:
+    """Whoever looked has gone: nothing is left over that the event loop complains about."""
+    complaints: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda loop, told: complaints.append(told))
+    counted.is_away = True
+    counted.open.clear()
+    counting = await _left_alone(days)
+    counted.open.set()
+    await asyncio.wait([counting])
+    days._counting = None
+    del counting
+    gc.collect()
+    assert [] == complaints
+
+
+async def _left_alone(days: SignUpDays) -> asyncio.Task[object]:
+    await days.last(7, 0)
+    (counting,) = [task for task in asyncio.all_tasks() if task.get_name() == "sign-ups"]
+    return counting
 
 
 async def test_a_process_that_stops_counts_no_further(counted: Counted, clock: MovableClock) -> None:

@@ -5,11 +5,12 @@ import base64
 from dataclasses import replace
 from typing import Any
 
+import pytest
 from sqlalchemy import delete, select
 
 from gatepost.accounts.gate import Gate
 from gatepost.accounts.link_opens import MAX_AT_ONCE, LinkOpens, Open, Opener, opens_of, prune_link_opens
-from gatepost.accounts.tables import link_opens, tokens
+from gatepost.accounts.tables import address_changes, link_opens, tokens
 from gatepost.accounts.tokens import TEXT_LENGTH, Purpose
 from gatepost.database.columns import metadata
 from gatepost.database.connection import Database
@@ -19,6 +20,7 @@ from gatepost.orders.person import erase
 from gatepost.outbox.tables import messages
 from gatepost.person.export import messages_after
 from gatepost.person.find import NOBODY
+from tests.support.changes import NEW_ADDRESS, Changes
 from tests.support.clock import MovableClock
 from tests.support.flows import ADDRESS, Flows
 from tests.support.person import BY, desk_of, whose
@@ -244,6 +246,25 @@ async def test_facts_are_erased_with_the_person(flows: Flows, clock: MovableCloc
     await erase(desk_of(flows), {"address": ADDRESS}, BY)
     left = await database.read(lambda connection: connection.execute(select(link_opens.c.token_id)).scalars().all())
     assert [base64.urlsafe_b64decode(links[2])[:16]] == [bytes(one) for one in left]
+
+
+@pytest.mark.parametrize("wish_is_there", [True, False])
+async def test_facts_of_links_to_an_address_are_erased_with_it(
+    flows: Flows, database: Database, wish_is_there: bool
+) -> None:
+    """Also where somebody else's account wanted the address, and where the message or the wish is gone already."""
+    await flows.registered_and_verified()
+    person = Changes(flows)
+    confirm, undo = await person.requested(await person.sign_in(), NEW_ADDRESS)
+    noted = LinkOpens(flows.gate)
+    await noted.note(Purpose.ADDRESS_CHANGE, confirm, Opener.PERSON, request_id="r")
+    await noted.note(Purpose.ADDRESS_UNDO, undo, Opener.PERSON, request_id="r")
+    gone = [messages, *([] if wish_is_there else [address_changes])]
+    await database.write(lambda tx: [tx.execute(delete(table)).rowcount for table in gone])
+    await erase(desk_of(flows), {"address": NEW_ADDRESS}, BY)
+    left = await database.read(lambda connection: connection.execute(select(link_opens.c.token_id)).scalars().all())
+    of_old_address = [] if wish_is_there else [base64.urlsafe_b64decode(undo)[:16]]
+    assert of_old_address == [bytes(one) for one in left]
 
 
 async def test_facts_are_in_what_a_person_is_told(flows: Flows, database: Database) -> None:
