@@ -14,7 +14,7 @@ from gatepost.database.batch import in_batch
 from gatepost.database.prepared import Prepared
 from gatepost.mail.draft import IfUnknown, Priority
 from gatepost.outbox.lifecycle import State
-from gatepost.outbox.queue_hold import NOT_HELD
+from gatepost.outbox.queue_hold import NOT_HELD, SEEMS_NOT_HELD
 from gatepost.outbox.tables import IS_UNKNOWN_AND_DUE_LATER, IS_WAITING_ALONE, IS_WAITING_TOGETHER, messages
 from gatepost.outbox.workers import IS_ALIVE
 
@@ -97,7 +97,7 @@ _DUE = (
 # One that may be what kills the process.
 _DUE_ALONE = (
     select(messages.c.id)
-    .where(IS_WAITING_ALONE, messages.c.due_at <= bindparam("now_ms"), NOT_HELD)
+    .where(IS_WAITING_ALONE, messages.c.due_at <= bindparam("now_ms"))
     .order_by(messages.c.due_at)
     .limit(1)
 )
@@ -121,9 +121,9 @@ def claim_of(due: Select[tuple[uuid.UUID]]) -> ReturningUpdate[Any]:
 
 _CLAIM = Prepared(claim_of(_DUE))
 _CLAIM_WHILE_ALIVE = Prepared(claim_of(_DUE.where(IS_ALIVE)))
-_CLAIM_ALONE = Prepared(claim_of(_DUE_ALONE))
-_CLAIM_ALONE_WHILE_ALIVE = Prepared(claim_of(_DUE_ALONE.where(IS_ALIVE)))
-_SUSPECT_IS_DUE = Prepared(_DUE_ALONE)
+_CLAIM_ALONE = Prepared(claim_of(_DUE_ALONE.where(NOT_HELD)))
+_CLAIM_ALONE_WHILE_ALIVE = Prepared(claim_of(_DUE_ALONE.where(NOT_HELD, IS_ALIVE)))
+_SUSPECT_IS_DUE = Prepared(_DUE_ALONE.where(SEEMS_NOT_HELD))
 _COPY_IS_DUE = and_(IS_UNKNOWN_AND_DUE_LATER, messages.c.due_at <= bindparam("now_ms"))
 _FEW_COPIES = select(messages.c.id).where(_COPY_IS_DUE).order_by(messages.c.due_at).limit(COPIES_AT_ONCE)
 _TOO_LATE = messages.c.expires_at <= bindparam("now_ms")

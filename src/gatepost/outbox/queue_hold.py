@@ -45,9 +45,12 @@ class QueueHold:
 
 # A lock of the table without one of a row, as long as there is none. It conflicts with that of `hold`, and with no
 # backup's. PostgreSQL takes it before the statement's snapshot: whoever waited for it sees what was committed.
-_HELD = select(literal(1)).select_from(queue_hold).with_for_update(read=True, key_share=True)
+_ROW = select(literal(1)).select_from(queue_hold)
+_HELD = _ROW.with_for_update(read=True, key_share=True)
 # The condition on a claim.
 NOT_HELD = not_(exists(_HELD))
+# The same for who only asks: it takes no lock, and may be over in the next moment.
+SEEMS_NOT_HELD = not_(exists(_ROW))
 _LOCK_ON_POSTGRESQL = "LOCK TABLE queue_hold IN EXCLUSIVE MODE"
 _RING_ON_POSTGRESQL = f"SELECT pg_notify('{BELL}', '')"
 _IS_HELD = Prepared(_HELD)
