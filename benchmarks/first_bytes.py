@@ -4,6 +4,7 @@ import asyncio
 import http.client
 import re
 import socket
+import statistics
 import time
 import urllib.parse
 import uuid
@@ -138,7 +139,7 @@ def _figures(took: dict[str, list[float]]) -> list[Figure]:
 
 
 def _judged(took: dict[str, list[float]], cpu: dict[str, list[float]]) -> list[tuple[Figure, Aim | None]]:
-    slowest = max(took.values(), key=lambda times: sorted(times[1:])[len(times) // 2])
+    slowest = max(took.values(), key=lambda times: statistics.median(times[1:]))
     coldest = Figure.of("the slowest first look after a start", "ms", [max(times[0] for times in took.values())])
     dearest = Figure.of("processor time of the dearest page", "ms", max(cpu.values(), key=max))
     aim = Aim("≤", LIMIT_MS)
