@@ -97,7 +97,7 @@ PROBLEMS = _table(
         "operator_sign_in_failed",
         401,
         N_("Signing in failed"),
-        N_("The name or the password is wrong. An owner gives a new password with `gatepost operator password`."),
+        N_("The name or the password is wrong. An owner can give a new password on the command line."),
     ),
     Problem(
         "feedback_not_proven",
