@@ -6,18 +6,20 @@ from pathlib import Path
 
 import gatepost
 
-TREES = [ast.parse(path.read_text()) for path in Path(gatepost.__file__).parent.rglob("*.py")]
+_PACKAGE = Path(gatepost.__file__).parent
+TREES = {path.relative_to(_PACKAGE).as_posix(): ast.parse(path.read_text()) for path in _PACKAGE.rglob("*.py")}
 
 
-def nodes() -> Iterator[ast.AST]:
-    """Every node of every module."""
-    for tree in TREES:
-        yield from ast.walk(tree)
+def nodes(within: str = "") -> Iterator[ast.AST]:
+    """Every node of every module, or of those below one folder of the package."""
+    for path, tree in TREES.items():
+        if path.startswith(within):
+            yield from ast.walk(tree)
 
 
-def calls(name: str) -> Iterator[ast.Call]:
-    """Every call of a function or method of this name in the package."""
-    for node in nodes():
+def calls(name: str, within: str = "") -> Iterator[ast.Call]:
+    """Every call of a function or method of this name in the package, or below one folder of it."""
+    for node in nodes(within):
         if isinstance(node, ast.Call):
             called = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", None)
             if called == name:
