@@ -2,7 +2,7 @@
 
 import contextlib
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import pytest
@@ -20,6 +20,7 @@ from tests.support.crawl import shape
 
 DESKTOP, PHONE, SMALLEST = 1280, 390, 320
 HEIGHT = 800
+SIZES = ((PHONE, "100%"), (SMALLEST, "100%"), (DESKTOP // 2, "200%"))  # the last: letters of twice the size
 ANSWERED = frozenset({404})
 MENU = 9  # pages an owner's menu leads to
 _WIDTH = """letters => {
@@ -56,7 +57,7 @@ def walk(browser: Browser, house: AdminHouse) -> Walk:
     with _window(browser, house) as page:
         heard: list[str] = []
         watch(page, heard, statuses=ANSWERED)
-        return _walk(page, house, lambda: [*_seen_by_axe(page), *_overflowing(page), *_told(heard)])
+        return _walk(page, house, lambda new: [*_seen_by_axe(page, new), *_overflowing(page, SIZES), *_told(heard)])
 
 
 @contextlib.contextmanager
@@ -68,14 +69,15 @@ def _window(browser: Browser, house: AdminHouse, *, scripts: bool = True) -> Ite
     context.close()
 
 
-def _walk(page: Page, house: AdminHouse, look: Callable[[], list[str]]) -> Walk:
+def _walk(page: Page, house: AdminHouse, look: Callable[[bool], list[str]]) -> Walk:
     seen = Walk()
     for path in every_page(house):
         page.emulate_media(color_scheme="light")
         page.set_viewport_size({"width": DESKTOP, "height": HEIGHT})
         page.goto(house.url + path)
+        new = shape(path) not in seen.words
         seen.words[shape(path)] = sorted(set(page.locator(WORDS).all_text_contents()))
-        seen.findings += [f"{shape(path)}: {line}" for line in look()]
+        seen.findings += [f"{shape(path)}: {line}" for line in look(new)]
     print(f"{len(seen.words)} kinds of pages", *seen.findings, sep="\n")  # noqa: T201
     return seen
 
@@ -86,10 +88,10 @@ def _told(heard: list[str]) -> list[str]:
     return told
 
 
-def _seen_by_axe(page: Page) -> list[str]:
-    """All rules on a phone in dark colours; on a desktop in light ones only what differs there."""
+def _seen_by_axe(page: Page, new: bool) -> list[str]:
+    """All rules on a phone in dark colours; on a desktop in light ones only what differs there, once for its kind."""
     axe = Axe(page)
-    light = axe.findings(rules=LOOKS)
+    light = axe.findings(rules=LOOKS) if new else []
     page.emulate_media(color_scheme="dark")
     page.set_viewport_size({"width": PHONE, "height": HEIGHT})
     narrow = axe.findings()
@@ -97,10 +99,9 @@ def _seen_by_axe(page: Page) -> list[str]:
     return [*light, *(f"dark, on a phone: {line}" for line in narrow)]
 
 
-def _overflowing(page: Page) -> list[str]:
-    """On phones, and for who reads letters of twice the size."""
+def _overflowing(page: Page, sizes: Sequence[tuple[int, str]]) -> list[str]:
     found = []
-    for width, letters in ((PHONE, "100%"), (SMALLEST, "100%"), (DESKTOP // 2, "200%")):
+    for width, letters in sizes:
         page.set_viewport_size({"width": width, "height": HEIGHT})
         needed = page.evaluate(_WIDTH, letters)
         found += [f"needs {needed} px of {width} with letters of {letters}"] if needed > width else []
@@ -117,7 +118,7 @@ def test_nothing_is_found_on_any_page(walk: Walk) -> None:
 def test_every_page_is_complete_without_scripts(browser: Browser, house: AdminHouse, walk: Walk) -> None:
     """The same headings and actions as with them, and nothing wider than a phone."""
     with _window(browser, house, scripts=False) as page:
-        without = _walk(page, house, lambda: _overflowing(page))
+        without = _walk(page, house, lambda _: _overflowing(page, SIZES[:1]))
     assert walk.words == without.words
     assert [] == without.findings
 

@@ -18,7 +18,7 @@ NAME_CHARACTERS = 80
 SAID = tuple(one for one in PAYLOADS if one.isascii() and one.isprintable())  # what a reply and a header field can hold
 HARMLESS = ("Mira Lind", "a,b", "x y", "gone")
 AGENTS = SAID[::5]
-IN_ADDRESSES = SAID[::6]
+IN_ADDRESSES = SAID[::10]
 OPENED_EACH = 9  # of the messages: escaping is looked at on all of them
 # The elements of a page, and the attributes each of them has.
 _PARTS = """html => {
@@ -131,7 +131,7 @@ def test_no_payload_runs(browser: Browser, hostile: Hostile, without_policy: boo
         opened += 1
     context.close()
     assert [] == findings
-    assert opened > 20
+    assert opened > 15
 
 
 def _listen(page: Page, base: str) -> list[str]:
