@@ -5,8 +5,8 @@ import base64
 from playwright.sync_api import Browser
 
 MAX_BYTES = 150_000
-# Of 255, over a grid of 24 by 24: other fonts and a count of seconds change less, another layout or scheme more.
-MAX_DIFFERENCE = 6.0
+# Of 255, over a grid of 24 by 24: other fonts, a count of seconds or one more try change less, another layout more.
+MAX_DIFFERENCE = 12.0
 _DIFFERENCE = """async (pictures) => {
     const grids = [], sizes = [];
     for (const picture of pictures) {

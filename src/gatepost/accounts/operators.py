@@ -11,7 +11,7 @@ from gatepost.accounts.deletion import shut
 from gatepost.accounts.gate import Gate
 from gatepost.accounts.sessions import Session, end_all, open_sessions
 from gatepost.accounts.tables import accounts, sessions
-from gatepost.audit.trail import Deed, Signature, record
+from gatepost.audit.trail import Signature, record
 from gatepost.errors import NoSuchAccount, NoSuchSession
 from gatepost.events import AccountActedOn, SignedOut
 from gatepost.mail.address import parse_address
@@ -104,16 +104,7 @@ def write_down(
         now_ms: wall time in milliseconds.
         result: the message that came of it.
     """
-    deed = Deed(
-        at=now_ms,
-        actor=by.actor,
-        action=action,
-        result=result,
-        state_before=_state(before),
-        state_after=_state(after),
-        reason=by.reason,
-        request_id=by.request_id,
-    )
+    deed = by.deed(action, now_ms, before=_state(before), after=_state(after), result=result)
     record(tx, after.id, deed)
 
 

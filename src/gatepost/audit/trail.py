@@ -33,6 +33,18 @@ class Signature:
     reason: str | None = None
     request_id: str | None = None
 
+    def deed(
+        self,
+        action: str,
+        now_ms: int,
+        *,
+        before: str | None = None,
+        after: str | None = None,
+        result: uuid.UUID | None = None,
+    ) -> "Deed":
+        """Say what was done: `before` and `after` are how it stood, `result` is the row that came of it."""
+        return Deed(now_ms, self.actor, action, result, before, after, self.reason, self.request_id)
+
 
 @dataclass(frozen=True)
 class Deed:

@@ -8,7 +8,7 @@ from typing import Any, Protocol, TypeVar
 from sqlalchemy import Connection, bindparam, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
-from gatepost.audit.trail import Deed, Signature, record
+from gatepost.audit.trail import Signature, record
 from gatepost.clock import Clock
 from gatepost.database.columns import new_row_id
 from gatepost.database.connection import Work
@@ -80,7 +80,7 @@ class Crew:
                     tx.execute(insert(operators), row)
             except IntegrityError:
                 raise OperatorNameTaken(f"there is an operator of the name {operator.name} already") from None
-            record(tx, operator.id, _deed(now_ms, "operator_add", None, str(role), by))
+            record(tx, operator.id, by.deed("operator_add", now_ms, after=str(role)))
 
         await self._write(work)
         self._tell("add", operator, by)
@@ -161,7 +161,7 @@ class Crew:
             before = as_operator(row)
             after = change(tx, before)
             shown = of or _nothing
-            record(tx, before.id, _deed(now_ms, f"operator_{action}", shown(before), shown(after), by))
+            record(tx, before.id, by.deed(f"operator_{action}", now_ms, before=shown(before), after=shown(after)))
             return after
 
         operator = await self._write(work)
@@ -201,16 +201,3 @@ def _state(operator: Operator) -> str:
 
 def _nothing(operator: Operator) -> None:
     """What a deed shows where nothing of the operator changed that may be shown."""
-
-
-def _deed(now_ms: int, action: str, before: str | None, after: str | None, by: Signature) -> Deed:
-    return Deed(
-        at=now_ms,
-        actor=by.actor,
-        action=action,
-        result=None,
-        state_before=before,
-        state_after=after,
-        reason=by.reason,
-        request_id=by.request_id,
-    )

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 from sqlalchemy import Connection, RowMapping, and_, bindparam, insert, or_, select, update
 
-from gatepost.audit.trail import Deed, Signature, record
+from gatepost.audit.trail import Signature, record
 from gatepost.clock import Clock, minute
 from gatepost.database.connection import Work
 from gatepost.database.work import traceparent_of
@@ -136,16 +136,7 @@ def act(tx: Connection, action: Action, message_id: uuid.UUID, by: Signature, no
     else:
         _move(tx, action, row, now_ms)
         acted = Acted(message_id, action, None, before, LEADS_TO[action])
-    deed = Deed(
-        at=now_ms,
-        actor=by.actor,
-        action=str(action),
-        result=acted.result,
-        state_before=str(before),
-        state_after=str(acted.state_after),
-        reason=by.reason,
-        request_id=by.request_id,
-    )
+    deed = by.deed(str(action), now_ms, before=str(before), after=str(acted.state_after), result=acted.result)
     record(tx, message_id, deed)
     return acted
 

@@ -12,7 +12,7 @@ from typing import Protocol, TypeVar
 
 from sqlalchemy import Connection, delete, exists, insert, literal, not_, select
 
-from gatepost.audit.trail import Deed, Signature, record
+from gatepost.audit.trail import Signature, record
 from gatepost.clock import Clock, iso
 from gatepost.database.columns import BELL
 from gatepost.database.connection import Work
@@ -121,14 +121,4 @@ def release(tx: Connection, by: Signature, now_ms: int) -> float:
 
 
 def _record(tx: Connection, action: str, by: Signature, now_ms: int, *, before: str, after: str) -> None:
-    deed = Deed(
-        at=now_ms,
-        actor=by.actor,
-        action=action,
-        result=None,
-        state_before=before,
-        state_after=after,
-        reason=by.reason,
-        request_id=by.request_id,
-    )
-    record(tx, QUEUE, deed)
+    record(tx, QUEUE, by.deed(action, now_ms, before=before, after=after))

@@ -31,16 +31,7 @@ def reveal(tx: Connection, message_id: uuid.UUID, by: Signature, now_ms: int) ->
     state: str | None = tx.execute(_STATE_OF, {"of_id": message_id}).scalar()
     if state is None:
         raise NoSuchMessage(f"there is no message with the id {message_id}")
-    deed = Deed(
-        at=now_ms,
-        actor=by.actor,
-        action=REVEAL,
-        result=None,
-        state_before=state,
-        state_after=state,
-        reason=by.reason,
-        request_id=by.request_id,
-    )
+    deed = by.deed(REVEAL, now_ms, before=state, after=state)
     record(tx, message_id, deed)
     return state
 

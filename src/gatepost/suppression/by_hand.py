@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from sqlalchemy import Connection
 
-from gatepost.audit.trail import Deed, Signature, record
+from gatepost.audit.trail import Signature, record
 from gatepost.clock import Clock
 from gatepost.database.connection import Work
 from gatepost.errors import InvalidInput
@@ -136,16 +136,7 @@ def _add(
         detail=by.reason,
         expires_in_s=None if wanted.expires_in_days is None else wanted.expires_in_days * DAY_S,
     )
-    deed = Deed(
-        at=now_ms,
-        actor=by.actor,
-        action="suppress",
-        result=None,
-        state_before=None if done.is_new else str(Reason.OPERATOR),
-        state_after=str(Reason.OPERATOR),
-        reason=by.reason,
-        request_id=by.request_id,
-    )
+    deed = by.deed("suppress", now_ms, before=None if done.is_new else str(Reason.OPERATOR), after=str(Reason.OPERATOR))
     record(tx, done.id, deed)
     row = find(tx, done.id)
     assert row is not None  # noqa: S101  # it was written a line above

@@ -92,16 +92,7 @@ def lift_bounces(tx: Connection, hiding: Hiding, address_key: str, *, by: Signat
 
 def deed_of_lifting(lifted: Lifted, by: Signature, now_ms: int) -> Deed:
     """Make what stands in `audit` of a suppression that was lifted; its subject is the suppression."""
-    return Deed(
-        at=now_ms,
-        actor=by.actor,
-        action="lift",
-        result=None,
-        state_before=str(lifted.reason),
-        state_after=None,
-        reason=by.reason,
-        request_id=by.request_id,
-    )
+    return by.deed("lift", now_ms, before=str(lifted.reason))
 
 
 def hide(tx: Connection, hiding: Hiding, address_key: str) -> int:
