@@ -86,6 +86,7 @@ from gatepost.web.own_pages import own_pages
 from gatepost.web.pages import pages_router
 from gatepost.web.sign_in import sign_in_router
 from gatepost.web.signed_in import current_account, verified_account
+from gatepost.web.stats import stats_router
 from gatepost.web.suppressions import suppressions_router
 from gatepost.web.unsubscribe import unsubscribe_router
 from gatepost.web.workshop.mailbox import mailbox_router
@@ -232,6 +233,7 @@ class Gatepost:
         router = APIRouter()
         router.include_router(messages_router(self._context))
         router.include_router(suppressions_router(self._context))
+        router.include_router(stats_router(self._context))
         router.include_router(account_operators_router(self._context))
         router.include_router(admin_router(self._house))
         router.include_router(health_router(self._context))

@@ -41,6 +41,7 @@ OPERATOR: frozenset[Endpoint] = frozenset(
     {
         ("GET", "/mail/messages"),
         ("GET", "/mail/messages/{id}"),
+        ("GET", "/mail/stats"),
         *(("POST", f"/mail/messages/{{id}}/{action}") for action in ("hold", "release", "cancel", "resend")),
         ("GET", "/mail/suppressions"),
         ("POST", "/mail/suppressions"),

@@ -5,7 +5,7 @@ server took are the same figure, whichever process shows it. Every query walks a
 """
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from sqlalchemy import Connection, Integer, TextClause, bindparam, exists, func, literal_column, select, text
 
@@ -94,8 +94,17 @@ def time_to_acceptance_ms(connection: Connection, now_ms: int) -> int | None:
 
     Of the newest TIMED_MESSAGES of the last TIMED_MS; None where there was none.
     """
-    times = sorted(connection.execute(_TIMES, {"from_ms": now_ms - TIMED_MS}).scalars())
-    return max(0, int(times[-(-len(times) * 95 // 100) - 1])) if times else None
+    return slowest_of(acceptance_times_ms(connection, now_ms - TIMED_MS), 95)
+
+
+def acceptance_times_ms(connection: Connection, from_ms: int) -> list[int]:
+    """Return in how many milliseconds each of the newest TIMED_MESSAGES accepted since then was, the quickest first."""
+    return sorted(max(0, int(took)) for took in connection.execute(_TIMES, {"from_ms": from_ms}).scalars())
+
+
+def slowest_of(times: Sequence[int], percent: int) -> int | None:
+    """Return how long the slowest of the quickest `percent` of 100 took (nearest rank); None of none."""
+    return times[-(-len(times) * percent // 100) - 1] if times else None
 
 
 def _id_at(instant_ms: int) -> uuid.UUID:

@@ -57,6 +57,17 @@ def test_operators_page_through_all_messages(client: TestClient) -> None:
     assert (everything, None) == (shown, page["next"])
 
 
+def test_programs_count_the_mail_of_a_window(client: TestClient) -> None:
+    """An hour unless they say otherwise, a minute at least and a day at most."""
+    _register(client, "ada")
+    seen = _get(client, "/mail/stats")
+    assert (3_600, 0, 2) == (seen["window_s"], seen["accepted"], seen["by_state"]["queued"])
+    assert seen["oldest_waiting_at"] <= seen["at"]
+    assert 86_400 == _get(client, "/mail/stats", window=86_400)["window_s"]
+    refused = client.get("/mail/stats", params={"window": 59}, headers={"authorization": f"Bearer {ADMIN}"})
+    assert (422, "window") == (refused.status_code, refused.json()["errors"][0]["field"])
+
+
 def test_operators_narrow_by_recipient_template_and_state(client: TestClient) -> None:
     """A recipient as somebody typed it, a template, a state, and all of them together."""
     _register(client, "ada", "bob")
