@@ -342,6 +342,7 @@ def test_a_message_that_is_not_there_cannot_be_looked_at(tmp_path: Path) -> None
 
 def test_every_rule_has_a_template_that_breaks_it() -> None:
     """No rule is known by the source alone."""
-    rules = {text for name in ("error", "warning") for call in calls(name) for text in argument(call, 0, "rule")}
+    told = [call for name in ("error", "warning") for call in calls(name, "mail/linter/")]
+    rules = {text for call in told for text in argument(call, 0, "rule")}
     elsewhere = {"contrast", "header_field", "header_line", "large", "clipped"}
     assert {row[0] for row in BROKEN} | elsewhere == rules

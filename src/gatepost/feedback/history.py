@@ -30,7 +30,8 @@ class FactRow:
 _OF_MESSAGE = (
     select(*(feedback.c[name] for name in FactRow.__dataclass_fields__))
     .where(feedback.c.message == bindparam("of_message"))
-    .order_by(feedback.c.id.desc())
+    # By when it came, which is the order of the ids as well: along those PostgreSQL would look through all there is.
+    .order_by(feedback.c.received_at.desc(), feedback.c.id.desc())
     .limit(MAX_SHOWN)
 )
 

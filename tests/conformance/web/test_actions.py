@@ -117,7 +117,7 @@ def test_what_does_not_fit_is_409_with_what_to_do(client: TestClient, welcome: s
     chinese = client.post(
         f"/mail/messages/{welcome}/hold", headers=ADMIN | {"accept-language": "zh-CN"}, content=b""
     ).json()
-    assert ("不能对这封邮件执行此操作", "它已经结束，没有可以扣留的内容。") == (chinese["title"], chinese["detail"])
+    assert ("现在无法这样做", "它已经结束，没有可以扣留的内容。") == (chinese["title"], chinese["detail"])
     assert [] == _show(client, welcome)["actions"]
 
 
