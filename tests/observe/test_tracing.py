@@ -57,6 +57,13 @@ def test_a_span_is_linked_to_its_request_and_is_in_no_trace_of_it() -> None:
     assert f"{link.context.trace_id:032x}-{link.context.span_id:016x}" == TRACEPARENT[3:52]
 
 
+def test_a_span_of_a_try_is_no_child_of_what_runs_when_it_is_told() -> None:
+    """A worker that was started inside a span of the host's would hang every try on it."""
+    with TracerProvider(shutdown_on_exit=False).get_tracer("host").start_as_current_span("host"):
+        (span,) = spans_of(tried())
+    assert span.parent is None
+
+
 @pytest.mark.parametrize("traceparent", [None, "", "nonsense", f"00-{'0' * 32}-{'0' * 16}-01", "ff" + TRACEPARENT[2:]])
 def test_what_names_no_span_makes_no_link(traceparent: str | None) -> None:
     """Whatever stands in a row, the try has its span."""
