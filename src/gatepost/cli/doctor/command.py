@@ -111,7 +111,7 @@ def _say(found: Sequence[Finding]) -> None:
         if one.advice:
             print(text.printable(f"{'':8} → {one.advice}"))
     counts = {verdict: sum(one.verdict is verdict for one in found) for verdict in Verdict}
-    print(f"\n{counts[Verdict.WRONG]} wrong, {counts[Verdict.WARNING]} warnings, {counts[Verdict.OK]} ok")
+    print(f"\n{counts[Verdict.WRONG]} wrong, {counts[Verdict.WARNING]} to look at, {counts[Verdict.OK]} ok")
 
 
 def _address(resolver: str) -> tuple[str, int]:
