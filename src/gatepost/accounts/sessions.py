@@ -115,7 +115,7 @@ def begin_session(
         network=(client.network or None) if client else None,
         agent=client.agent if client else None,
     )
-    tx.execute(insert(sessions), {**vars(session), "account_id": account_id, "digest": _digest(token)})
+    tx.execute(insert(sessions), {**vars(session), "account_id": account_id, "digest": digest_of(token)})
     tx.execute(_END_TOO_MANY, {"of_account": account_id})
     return session, token
 
@@ -130,7 +130,7 @@ async def find_session(gate: Gate, token: object) -> Current:
         NotSignedIn: unknown, ended, idle for too long or too old; or the account is disabled or deleted.
         TryLater: nobody knows.
     """
-    digest = _digest(token)
+    digest = digest_of(token)
     if digest is None:
         raise NotSignedIn("the token has no token's form")
     now_ms = gate.clock.now_ms()
@@ -173,7 +173,7 @@ async def end_session(gate: Gate, current: Current, session_id: uuid.UUID, *, re
 
 async def sign_out(gate: Gate, token: object, *, request_id: str) -> None:
     """End the session of this token; nothing happens where there is none."""
-    digest = _digest(token)
+    digest = digest_of(token)
     if digest is None:
         return
     account_id = await gate.database.write(lambda tx: _end_by_digest(tx, digest))
@@ -191,7 +191,7 @@ def end_all(tx: Connection, account_id: uuid.UUID, *, spare: uuid.UUID | None = 
 
 def end_presented(tx: Connection, token: object) -> None:
     """End the session of the token a browser brought, in the transaction that gives it another one."""
-    if (digest := _digest(token)) is not None:
+    if (digest := digest_of(token)) is not None:
         _end_by_digest(tx, digest)
 
 
@@ -214,8 +214,8 @@ def _bounds(gate: Lasting, now_ms: int) -> dict[str, int]:
     return {"now_ms": now_ms, "idle_since": now_ms - round(gate.session_idle_s * 1000)}
 
 
-def _digest(token: object) -> bytes | None:
-    """The form in which a token is stored; None for what cannot be one."""
+def digest_of(token: object) -> bytes | None:
+    """The form in which a session's token is stored, an operator's too; None for what cannot be one."""
     if not isinstance(token, str) or len(token) != TOKEN_LENGTH or not token.isascii():
         return None
     return hashlib.sha256(token.encode()).digest()

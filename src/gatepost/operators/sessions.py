@@ -1,6 +1,5 @@
 """Sessions of operators, as those of accounts: opaque tokens, of which the database has only the SHA-256."""
 
-import hashlib
 import secrets
 import uuid
 from contextlib import suppress
@@ -10,7 +9,7 @@ from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
 from gatepost.accounts.client import Client
 from gatepost.accounts.gate import Gate
-from gatepost.accounts.sessions import SEEN_EVERY_S, TOKEN_BYTES, TOKEN_LENGTH
+from gatepost.accounts.sessions import SEEN_EVERY_S, TOKEN_BYTES, digest_of
 from gatepost.database.batch import in_batch
 from gatepost.database.columns import new_row_id
 from gatepost.errors import NotSignedIn, TryLater
@@ -60,7 +59,7 @@ def begin_operator_session(
     token = secrets.token_urlsafe(TOKEN_BYTES)
     row = {
         "id": new_row_id(),
-        "digest": _digest(token),
+        "digest": digest_of(token),
         "operator_id": operator_id,
         "created_at": now_ms,
         "seen_at": now_ms,
@@ -79,7 +78,7 @@ async def find_operator(gate: Gate, token: object) -> CurrentOperator:
         NotSignedIn: unknown, ended, idle for too long or too old; or the operator is disabled.
         TryLater: nobody knows.
     """
-    digest = _digest(token)
+    digest = digest_of(token)
     if digest is None:
         raise NotSignedIn("the token has no token's form")
     now_ms = gate.clock.now_ms()
@@ -101,7 +100,7 @@ async def find_operator(gate: Gate, token: object) -> CurrentOperator:
 
 async def sign_out_operator(gate: Gate, token: object) -> None:
     """End the session of this token; nothing happens where there is none."""
-    digest = _digest(token)
+    digest = digest_of(token)
     if digest is not None:
         await gate.database.write(lambda tx: tx.execute(delete(sessions).where(sessions.c.digest == digest)).rowcount)
 
@@ -109,9 +108,3 @@ async def sign_out_operator(gate: Gate, token: object) -> None:
 def prune_operator_sessions(tx: Connection, now_ms: int) -> int:
     """Delete a batch of sessions that are over; returns how many."""
     return tx.execute(_PRUNE, {"now_ms": now_ms, "at_most": PRUNE_BATCH}).rowcount
-
-
-def _digest(token: object) -> bytes | None:
-    if not isinstance(token, str) or len(token) != TOKEN_LENGTH or not token.isascii():
-        return None
-    return hashlib.sha256(token.encode()).digest()
